@@ -1,0 +1,1 @@
+"""The operator's side: jobs, Algorithm 1, the session server, federations."""

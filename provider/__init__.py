@@ -1,0 +1,1 @@
+"""The data owner's side: a node that decides, records, and only then reads its data."""

@@ -1,0 +1,9 @@
+"""Errors that a caller can do something about."""
+
+
+class InputError(ValueError):
+    """Something the user handed in cannot be used.
+
+    The message is one sentence: what is wrong, where, and what to do about it. Command lines print
+    it as it is and exit with code 2.
+    """
