@@ -1,0 +1,87 @@
+"""Asking many providers the same kind of question, and getting checked answers back in order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from enum import IntEnum
+from typing import Protocol
+
+from coordinator.session_server import Question
+from protocols.ids import MAX_PART, ProviderId, QueryId
+from protocols.queries import Answer, Query, QueryError, decode_answer, encode_query
+
+
+class Phase(IntEnum):
+    """First number of a query id; ids grow along Algorithm 1."""
+
+    DESCRIBE = 0
+    PRETRAINING = 1
+    LEARNING = 2
+
+
+class Asked(Protocol):
+    """What this module needs of the session server."""
+
+    def ask_many(self, questions: Sequence[Question]) -> list[Future[bytes]]:
+        """Send the questions; one future each."""
+        ...
+
+    def acknowledge(self, up_to: QueryId) -> None:
+        """Tell all providers that answers up to here are safe on disk."""
+        ...
+
+
+class Questions:
+    """The coordinator's way to its providers.
+
+    Args:
+        server: The open sessions.
+        timeout: Seconds until a question's deadline.
+        on_answer: Called with how many answers have come, for a progress display.
+    """
+
+    def __init__(
+        self, server: Asked, timeout: float, on_answer: Callable[[int], None] = lambda _: None
+    ) -> None:
+        self._server = server
+        self._timeout = timeout
+        self._on_answer = on_answer
+        self.asked = 0
+
+    def ask(
+        self, query_id: QueryId, queries: Mapping[ProviderId, Query]
+    ) -> dict[ProviderId, Answer]:
+        """Ask each provider its question under the same id, and wait for all.
+
+        Returns:
+            Checked answers, in the order of the providers' ids: sums over them are the same
+            whoever answers first.
+
+        Raises:
+            QueryError: A provider's answer is not what the question promises.
+            QueryRefused, QueryTimedOut: As the session server has it.
+        """
+        providers = sorted(queries)
+        bodies: dict[Query, bytes] = {}
+        for query in queries.values():
+            if query not in bodies:
+                bodies[query] = encode_query(query)
+        futures = self._server.ask_many(
+            [
+                Question(provider, query_id, bodies[queries[provider]], self._timeout)
+                for provider in providers
+            ]
+        )
+        self.asked += len(futures)
+        answers: dict[ProviderId, Answer] = {}
+        for provider, future in zip(providers, futures, strict=True):
+            body = future.result()
+            try:
+                answers[provider] = decode_answer(queries[provider], body)
+            except (QueryError, ValueError) as error:
+                raise QueryError(f"provider {provider}, question {query_id}: {error}") from error
+            self._on_answer(len(answers))
+        return answers
+
+    def acknowledge(self, phase: Phase, step: int) -> None:
+        """Everything up to this step is in a checkpoint on disk; providers may let it go."""
+        self._server.acknowledge(QueryId(phase, step, MAX_PART))

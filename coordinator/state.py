@@ -1,0 +1,125 @@
+"""All that a job has learned so far: what a checkpoint holds."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from coordinator.job import Job
+from synlearn.mre.backbone import Backbone, BackboneSpec
+from synlearn.mre.metric import Metric, MetricSpec
+from synlearn.mre.training import Gathered, MetricLearner
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(slots=True)
+class State:
+    """Where a job stands, between two rounds.
+
+    Attributes:
+        pretraining_rounds: Rounds of feature pre-training done.
+        learning_rounds: Rounds of metric learning done.
+        backbone: `g_mu`.
+        backbone_optimiser: Adam, at the coordinator.
+        gathered: The providers' answers used for metric learning.
+        learner: The metric and its optimiser.
+    """
+
+    pretraining_rounds: int
+    learning_rounds: int
+    backbone: Backbone
+    backbone_optimiser: torch.optim.Adam
+    gathered: Gathered
+    learner: MetricLearner
+
+
+def initial_state(job: Job, tasks: int, models: int, specification_length: int) -> State:
+    """Return the state before the first round, drawn from the job's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(job.seed)
+        backbone = Backbone(
+            BackboneSpec(
+                architecture=job.pretraining.backbone,
+                width=job.pretraining.width,
+                features=job.pretraining.features,
+            )
+        )
+    spec = MetricSpec(
+        task_features=job.pretraining.features,
+        model_features=specification_length,
+        hidden=job.metric.hidden,
+        embedding=job.metric.embedding,
+        members=job.metric.members,
+        distance=job.metric.distance,  # type: ignore[arg-type]  # one of the setting's choices
+    )
+    metric = Metric(spec, torch.Generator().manual_seed(job.seed))
+    return State(
+        pretraining_rounds=0,
+        learning_rounds=0,
+        backbone=backbone,
+        backbone_optimiser=torch.optim.Adam(backbone.parameters()),
+        gathered=Gathered(tasks, models, job.pretraining.features),
+        learner=MetricLearner(metric, job.metric.weight_decay),
+    )
+
+
+def state_tensors(state: State) -> Tensors:
+    """Return the state as named tensors; `restore_state` takes them back."""
+    gathered = state.gathered
+    progress = [state.pretraining_rounds, state.learning_rounds, state.learner.done]
+    return {
+        "progress": torch.tensor(progress),
+        "gathered.sums": gathered.sums,
+        "gathered.counts": gathered.counts,
+        "gathered.features": gathered.features,
+        "gathered.feature_task": gathered.feature_task,
+        **_prefixed("backbone.", state.backbone.state_dict()),
+        **_prefixed("metric.", state.learner.metric.state_dict()),
+        **_optimiser_tensors("backbone_optimiser.", state.backbone_optimiser),
+        **_optimiser_tensors("metric_optimiser.", state.learner.optimiser),
+    }
+
+
+def restore_state(state: State, tensors: Tensors) -> None:
+    """Make a fresh state what `state_tensors` was called on."""
+    progress = tensors["progress"].tolist()
+    state.pretraining_rounds, state.learning_rounds, state.learner.done = progress
+    state.gathered.sums = tensors["gathered.sums"]
+    state.gathered.counts = tensors["gathered.counts"]
+    state.gathered.features = tensors["gathered.features"]
+    state.gathered.feature_task = tensors["gathered.feature_task"]
+    state.backbone.load_state_dict(_unprefixed("backbone.", tensors))
+    state.learner.metric.load_state_dict(_unprefixed("metric.", tensors))
+    _restore_optimiser("backbone_optimiser.", state.backbone_optimiser, tensors)
+    _restore_optimiser("metric_optimiser.", state.learner.optimiser, tensors)
+
+
+def _prefixed(prefix: str, tensors: Tensors) -> Tensors:
+    return {prefix + name: tensor for name, tensor in tensors.items()}
+
+
+def _unprefixed(prefix: str, tensors: Tensors) -> Tensors:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> Tensors:
+    return {
+        f"{prefix}{index}.{name}": value
+        for index, slots in optimiser.state_dict()["state"].items()
+        for name, value in slots.items()
+    }
+
+
+def _restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
+    slots: dict[int, Tensors] = {}
+    for key, tensor in _unprefixed(prefix, tensors).items():
+        index, name = key.split(".", 1)
+        slots.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict(
+        {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
+    )

@@ -1,0 +1,274 @@
+"""Frames to bytes and back, trusting nothing that arrives.
+
+A gRPC message is a run of frames, each behind its tag and length. Because a repeated protobuf field
+is just that, frames can be encoded one by one and put together without encoding again. `decode`
+walks the run itself, so that the number of frames is bounded before any of them is built.
+"""
+
+from collections.abc import Callable
+
+from google.protobuf.message import DecodeError
+
+from protocols import frames as f
+from protocols import messages_pb2 as pb
+from protocols.errors import Code, FrameError, code_from_wire
+from protocols.ids import Digest, QueryId, job_id, provider_id
+from protocols.limits import Limits
+
+_TAG = 0x0A  # field 1, length-delimited: Message.frames
+MAX_TOKEN = 4096
+MAX_SENTENCE = 500
+MAX_DEADLINE_MS = 2**32 - 1
+MAX_UNTIL = 253402300799  # the last second of the year 9999
+
+
+def encode(frame: f.Frame) -> bytes:
+    """`frame` as a message of one frame; messages joined are a message of all their frames."""
+    data: bytes = _WRITERS[type(frame)](frame).SerializeToString()
+    size = len(data)
+    if size < 0x80:
+        return bytes((_TAG, size)) + data
+    head = bytearray((_TAG,))
+    while size > 0x7F:
+        head.append(size & 0x7F | 0x80)
+        size >>= 7
+    head.append(size)
+    return bytes(head) + data
+
+
+def decode(message: bytes, limits: Limits) -> list[f.Frame]:
+    """The frames of one gRPC message, in order, each within `limits`.
+
+    Raises:
+        FrameError: MALFORMED, TOO_LARGE or UNKNOWN_KIND; nothing else, whatever the bytes.
+    """
+    if len(message) > limits.max_message:
+        raise FrameError(
+            Code.TOO_LARGE, f"It had {len(message)} bytes, of {limits.max_message} allowed."
+        )
+    return [_read(message[start:end], limits) for start, end in _runs(message, limits.max_frames)]
+
+
+def _runs(message: bytes, most: int) -> list[tuple[int, int]]:
+    """Where each frame starts and ends."""
+    runs: list[tuple[int, int]] = []
+    at, end = 0, len(message)
+    while at < end:
+        if message[at] != _TAG:
+            raise FrameError(Code.MALFORMED, "A message holds something that is not a frame.")
+        size, shift = 0, 0
+        while True:
+            at += 1
+            if at >= end or shift > 28:
+                raise FrameError(Code.MALFORMED, "A message is cut short.")
+            byte = message[at]
+            size |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+        at += 1
+        if at + size > end:
+            raise FrameError(Code.MALFORMED, "A message is cut short.")
+        runs.append((at, at + size))
+        if len(runs) > most:
+            raise FrameError(Code.TOO_LARGE, f"A message held more than {most} frames.")
+        at += size
+    return runs
+
+
+def _read(data: bytes, limits: Limits) -> f.Frame:
+    try:
+        frame = pb.Frame.FromString(data)
+    except DecodeError as error:
+        raise FrameError(Code.MALFORMED, "It is no protobuf message of the session.") from error
+    kind = frame.WhichOneof("kind")
+    if kind is None:
+        raise FrameError(Code.UNKNOWN_KIND)
+    try:
+        return _READERS[kind](getattr(frame, kind), limits)
+    except FrameError:
+        raise
+    except ValueError as error:
+        raise FrameError(Code.MALFORMED, f"In a frame of kind {kind}: {error}.") from error
+
+
+def _query(query: pb.Query) -> QueryId:
+    return QueryId(query.phase, query.step, query.part)
+
+
+def _wire_query(query: QueryId) -> pb.Query:
+    return pb.Query(phase=query.phase, step=query.step, part=query.part)
+
+
+def _digest(digest: bytes) -> Digest:
+    if len(digest) != 32:
+        raise ValueError(f"a digest has 32 bytes, not {len(digest)}")
+    return Digest(digest.hex())
+
+
+def _within(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise ValueError(f"{name} has to be from {low} to {high}, not {value}")
+    return value
+
+
+def _fits(name: str, data: bytes, most: int) -> bytes:
+    if len(data) > most:
+        raise FrameError(Code.TOO_LARGE, f"{name} had {len(data)} bytes, of {most} allowed.")
+    return data
+
+
+def _sentence(text: str) -> str:
+    """A peer's words, made safe for a log: one line, bounded."""
+    return "".join(c if c.isprintable() else " " for c in text[:MAX_SENTENCE])
+
+
+def _read_hello(hello: pb.Hello, limits: Limits) -> f.Hello:
+    if hello.version != f.VERSION:  # first: another version may mean something else by the rest
+        raise FrameError(
+            Code.VERSION_MISMATCH, f"This end speaks {f.VERSION}, the other {hello.version}."
+        )
+    return f.Hello(
+        provider=provider_id(hello.provider),
+        job=job_id(hello.job),
+        token=_fits("A token", hello.token, MAX_TOKEN),
+        acknowledged=_query(hello.acknowledged) if hello.HasField("acknowledged") else None,
+        in_flight=_within("in_flight", hello.in_flight, 1, 2**20),
+        version=hello.version,
+    )
+
+
+def _read_welcome(welcome: pb.Welcome, limits: Limits) -> f.Welcome:
+    if welcome.version != f.VERSION:
+        raise FrameError(
+            Code.VERSION_MISMATCH, f"This end speaks {f.VERSION}, the other {welcome.version}."
+        )
+    return f.Welcome(
+        in_flight=_within("in_flight", welcome.in_flight, 1, 2**20),
+        max_body=_within("max_body", welcome.max_body, 1, 2**32 - 1),
+        max_chunk=_within("max_chunk", welcome.max_chunk, 1, 2**32 - 1),
+        version=welcome.version,
+    )
+
+
+def _read_question(question: pb.Question, limits: Limits) -> f.Question:
+    if not question.deadline_ms:
+        raise ValueError("deadline_ms has to be above 0")
+    return f.Question(
+        _query(question.query),
+        question.deadline_ms,
+        _fits("A question", question.body, limits.max_body),
+    )
+
+
+def _read_answer(answer: pb.Answer, limits: Limits) -> f.Answer:
+    return f.Answer(_query(answer.query), _fits("An answer", answer.body, limits.max_body))
+
+
+def _read_refusal(refusal: pb.Refusal, limits: Limits) -> f.Refusal:
+    return f.Refusal(_query(refusal.query), code_from_wire(refusal.code, 200))
+
+
+def _read_pending(pending: pb.Pending, limits: Limits) -> f.Pending:
+    until = _within("until", pending.until, 0, MAX_UNTIL)
+    return f.Pending(_query(pending.query), until, code_from_wire(pending.reason, 300))
+
+
+def _read_ack(ack: pb.Ack, limits: Limits) -> f.Ack:
+    return f.Ack(_query(ack.up_to))
+
+
+def _read_blob_request(request: pb.BlobRequest, limits: Limits) -> f.BlobRequest:
+    if not request.length:
+        raise ValueError("length has to be above 0")
+    return f.BlobRequest(_digest(request.digest), request.offset, request.length)
+
+
+def _read_blob_chunk(chunk: pb.BlobChunk, limits: Limits) -> f.BlobChunk:
+    data = _fits("A piece of a file", chunk.data, limits.max_chunk)
+    if chunk.offset + len(data) > chunk.total:
+        raise ValueError(f"a piece ends at {chunk.offset + len(data)}, the file at {chunk.total}")
+    return f.BlobChunk(_digest(chunk.digest), chunk.offset, chunk.total, data)
+
+
+def _read_blob_error(error: pb.BlobError, limits: Limits) -> f.BlobError:
+    return f.BlobError(_digest(error.digest), error.offset, code_from_wire(error.code, 400))
+
+
+def _read_heartbeat(heartbeat: pb.Heartbeat, limits: Limits) -> f.Heartbeat:
+    return f.Heartbeat()
+
+
+def _read_goodbye(goodbye: pb.Goodbye, limits: Limits) -> f.Goodbye:
+    return f.Goodbye(_sentence(goodbye.reason))
+
+
+def _read_error(error: pb.Error, limits: Limits) -> f.Error:
+    return f.Error(code_from_wire(error.code, 100), _sentence(error.sentence))
+
+
+def _bytes(digest: Digest) -> bytes:
+    return bytes.fromhex(digest)
+
+
+_READERS: dict[str, Callable[..., f.Frame]] = {
+    "hello": _read_hello,
+    "welcome": _read_welcome,
+    "question": _read_question,
+    "answer": _read_answer,
+    "refusal": _read_refusal,
+    "pending": _read_pending,
+    "ack": _read_ack,
+    "blob_request": _read_blob_request,
+    "blob_chunk": _read_blob_chunk,
+    "blob_error": _read_blob_error,
+    "heartbeat": _read_heartbeat,
+    "goodbye": _read_goodbye,
+    "error": _read_error,
+}
+
+_WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
+    f.Hello: lambda x: pb.Frame(
+        hello=pb.Hello(
+            version=x.version,
+            provider=x.provider,
+            job=x.job,
+            token=x.token,
+            acknowledged=None if x.acknowledged is None else _wire_query(x.acknowledged),
+            in_flight=x.in_flight,
+        )
+    ),
+    f.Welcome: lambda x: pb.Frame(
+        welcome=pb.Welcome(
+            version=x.version,
+            in_flight=x.in_flight,
+            max_body=x.max_body,
+            max_chunk=x.max_chunk,
+        )
+    ),
+    f.Question: lambda x: pb.Frame(
+        question=pb.Question(query=_wire_query(x.query), deadline_ms=x.deadline_ms, body=x.body)
+    ),
+    f.Answer: lambda x: pb.Frame(answer=pb.Answer(query=_wire_query(x.query), body=x.body)),
+    f.Refusal: lambda x: pb.Frame(
+        refusal=pb.Refusal(query=_wire_query(x.query), code=x.code.value)
+    ),
+    f.Pending: lambda x: pb.Frame(
+        pending=pb.Pending(query=_wire_query(x.query), until=x.until, reason=x.reason.value)
+    ),
+    f.Ack: lambda x: pb.Frame(ack=pb.Ack(up_to=_wire_query(x.up_to))),
+    f.BlobRequest: lambda x: pb.Frame(
+        blob_request=pb.BlobRequest(digest=_bytes(x.digest), offset=x.offset, length=x.length)
+    ),
+    f.BlobChunk: lambda x: pb.Frame(
+        blob_chunk=pb.BlobChunk(
+            digest=_bytes(x.digest), offset=x.offset, total=x.total, data=x.data
+        )
+    ),
+    f.BlobError: lambda x: pb.Frame(
+        blob_error=pb.BlobError(digest=_bytes(x.digest), offset=x.offset, code=x.code.value)
+    ),
+    f.Heartbeat: lambda x: pb.Frame(heartbeat=pb.Heartbeat()),
+    f.Goodbye: lambda x: pb.Frame(goodbye=pb.Goodbye(reason=x.reason)),
+    f.Error: lambda x: pb.Frame(error=pb.Error(code=x.code.value, sentence=x.sentence)),
+}

@@ -1,0 +1,51 @@
+"""Sizes and times that a session keeps to; docs/session.md has them in a table."""
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one end accepts and how long it waits; sizes in bytes, times in seconds.
+
+    The two ends may differ: what has to fit is agreed in Hello and Welcome, and each end enforces
+    its own limits on what arrives.
+    """
+
+    max_body: int = 32 * MIB
+    """Largest body of a question or an answer."""
+    max_chunk: int = 512 * KIB
+    """Largest piece of a blob in one frame."""
+    batch: int = 128 * KIB
+    """A message takes no further frame once it holds this much."""
+    max_frames: int = 4096
+    """Most frames in one message."""
+    queue: int = 64 * MIB
+    """Bytes of answers waiting at a node before it stops reading questions, and of questions sent
+    to one provider and unanswered before the coordinator holds the rest back."""
+    in_flight: int = 256
+    """Questions unanswered at a time on one stream."""
+    blob_window: int = 8
+    """Blob requests unanswered at a time on one stream."""
+    handshake: float = 10.0
+    """From the stream's opening until Hello or Welcome has arrived."""
+    heartbeat: float = 15.0
+    """An end that sent nothing for so long sends a Heartbeat."""
+    silence: float = 60.0
+    """A peer that sent nothing for so long is lost."""
+    farewell: float = 2.0
+    """For the last frames to leave before the stream is closed."""
+    keepalive: float = 30.0
+    """Between HTTP/2 pings, with or without a stream; below the usual 60 s and more of a NAT."""
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"the limit {name} has to be above 0, not {getattr(self, name)}")
+
+    @property
+    def max_message(self) -> int:
+        """Largest gRPC message: a full batch, and the one frame that went over."""
+        return self.batch + max(self.max_body, self.max_chunk) + 4 * KIB

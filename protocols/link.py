@@ -1,0 +1,197 @@
+"""One end of one stream, whichever end: frames in, frames out, and minding the time.
+
+The network, the clock and the sleep are arguments, so that both ends, and tests without a network,
+run this very code.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from protocols import frames as f
+from protocols.errors import Code, FrameError
+from protocols.framing import decode
+from protocols.limits import Limits
+from protocols.outbox import Outbox
+from protocols.session_rules import CoordinatorRules, ProviderRules, Stage
+
+
+class Wire(Protocol):
+    """Carries whole messages; every method raises ConnectionError when the stream is gone."""
+
+    async def read(self) -> bytes | None:
+        """The next message; None when the peer has closed."""
+        ...
+
+    async def write(self, message: bytes) -> None:
+        """Send a message; waits while the peer takes no more."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing more will be written; returns when the last message is on its way."""
+        ...
+
+
+class Ending(Enum):
+    """How a stream ended."""
+
+    GOODBYE = auto()
+    """One end said Goodbye."""
+    FAULT = auto()
+    """The peer broke a rule, and was told."""
+    ERROR = auto()
+    """The peer says that we broke a rule, or does not want us."""
+    LOST = auto()
+    """Without a last frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a stream ended and why, in a sentence; `code` for FAULT and ERROR."""
+
+    how: Ending
+    sentence: str
+    code: Code | None = None
+
+
+class Link:
+    """Runs one stream until it is over at either end.
+
+    Three tasks share it: one reads, one writes whatever waits in the outbox, one minds the time.
+
+    Args:
+        wire: The stream.
+        rules: What the peer may send.
+        limits: Sizes and times.
+        handle: Acts on a frame that the rules allow. A FrameError from it ends the stream like one
+            from the rules.
+        clock: Seconds, from any start.
+        sleep: As `asyncio.sleep`.
+        patient: Read nothing while more than `limits.queue` bytes wait to be written. One end
+            only: if both did, both could wait for ever.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        rules: CoordinatorRules | ProviderRules,
+        limits: Limits,
+        handle: Callable[[f.Frame], None],
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        patient: bool,
+    ) -> None:
+        self._wire = wire
+        self._rules = rules
+        self._limits = limits
+        self._handle = handle
+        self._clock = clock
+        self._sleep = sleep
+        self._patient = patient
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._heard = self._said = clock()
+        self._ended: Ended | None = None
+        self._leaving = False
+        self._writer: asyncio.Task[None] | None = None
+        self._farewell: asyncio.Task[None] | None = None
+        self.outbox = Outbox(limits, self._wake.set)
+
+    @property
+    def over(self) -> bool:
+        """Whether a last frame was put or read: what is put from now on is not sent."""
+        return self._ended is not None
+
+    def end(self, last: f.Goodbye | f.Error, ended: Ended) -> None:
+        """Send the last frame, and close when it has left or `limits.farewell` has passed."""
+        if self._ended is None:
+            self._ended = ended
+            self._leaving = True
+            self.outbox.drop_bulk()
+            self.outbox.put(last)
+            self._farewell = asyncio.create_task(self._hurry())
+
+    async def run(self) -> Ended:
+        """Until the stream is over."""
+        self._writer = writer = asyncio.create_task(self._write())
+        tasks = [writer, asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            problem = self._judge(done)
+            if self._leaving:
+                await asyncio.wait((writer,))
+            return self._ended or Ended(Ending.LOST, problem)
+        finally:
+            if self._farewell:
+                tasks.append(self._farewell)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _judge(self, done: set[asyncio.Task[None]]) -> str:
+        """Tell the peer what it did wrong, if it did; return what the network said."""
+        said = "The stream was closed without a last frame."
+        for task in done:
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, FrameError):
+                ended = Ended(Ending.FAULT, error.sentence, error.code)
+                self.end(f.Error(error.code, error.sentence), ended)
+            elif isinstance(error, ConnectionError):
+                said = str(error)
+            elif error:
+                raise error
+        return said
+
+    async def _read(self) -> None:
+        limits, rules = self._limits, self._rules
+        while (message := await self._wire.read()) is not None:
+            self._heard = self._clock()
+            if self._leaving:
+                continue  # what the peer sent before it read our last frame
+            for frame in decode(message, limits):
+                rules.receive(frame)
+                if isinstance(frame, f.Goodbye):
+                    self._ended = Ended(Ending.GOODBYE, frame.reason)
+                elif isinstance(frame, f.Error):
+                    self._ended = Ended(Ending.ERROR, frame.sentence, frame.code)
+                else:
+                    self._handle(frame)
+            if rules.stage is Stage.OVER:
+                return
+            while self._patient and self.outbox.waiting > limits.queue:
+                self._room.clear()
+                await self._room.wait()
+
+    async def _write(self) -> None:
+        outbox, wire = self.outbox, self._wire
+        while True:
+            if message := outbox.take():
+                self._said = self._clock()
+                self._room.set()
+                await wire.write(message)
+            elif self._leaving:
+                return await wire.close()
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def _watch(self) -> None:
+        limits = self._limits
+        await self._sleep(limits.handshake)
+        if self._rules.stage is Stage.GREETING:
+            raise FrameError(Code.SILENT, f"No greeting came within {limits.handshake:g} s.")
+        while True:
+            await self._sleep(limits.heartbeat)
+            now = self._clock()
+            if now - self._heard > limits.silence:
+                raise FrameError(Code.SILENT)
+            if now - self._said >= limits.heartbeat:
+                self.outbox.put(f.Heartbeat())
+
+    async def _hurry(self) -> None:
+        await self._sleep(self._limits.farewell)
+        if self._writer:
+            self._writer.cancel()

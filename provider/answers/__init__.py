@@ -1,0 +1,36 @@
+"""One file a query function: how this provider's rows answer it.
+
+Everything here runs after policy and ledger agreed, in the one computing thread.
+"""
+
+from provider.answers.context import Context
+from provider.answers.describe import describe
+from provider.answers.pretraining import pretraining_gradient, pretraining_update
+from provider.answers.squared_error import squared_error
+from provider.answers.target_features import target_features
+from protocols.queries import (
+    Answer,
+    Describe,
+    PretrainingGradient,
+    PretrainingUpdate,
+    Query,
+    SquaredError,
+    TargetFeatures,
+)
+
+__all__ = ["Context", "answer"]
+
+
+def answer(query: Query, context: Context) -> Answer:
+    """Compute the answer to one question."""
+    match query:
+        case Describe():
+            return describe(context)
+        case PretrainingGradient():
+            return pretraining_gradient(query, context)
+        case PretrainingUpdate():
+            return pretraining_update(query, context)
+        case SquaredError():
+            return squared_error(query, context)
+        case TargetFeatures():
+            return target_features(query, context)

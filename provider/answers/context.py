@@ -1,0 +1,34 @@
+"""What an answer may use."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from provider.dataset import Dataset, Indices
+from provider.models import ModelCache
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Data, model files and randomness for one question.
+
+    Attributes:
+        dataset: The provider's rows.
+        files: The question's model files by digest, digests checked.
+        models: Parsed files, shared by the nodes of the process.
+        random: Keyed by the node's secret and the question's id.
+    """
+
+    dataset: Dataset
+    files: dict[str, bytes]
+    models: ModelCache
+    random: np.random.Generator
+
+    def draw_rows(self, count: int) -> Indices:
+        """Draw `count` different rows."""
+        return self.random.choice(self.dataset.rows, size=count, replace=False)
+
+    def torch_generator(self) -> torch.Generator:
+        """Return a PyTorch generator seeded from this question's randomness."""
+        return torch.Generator().manual_seed(int(self.random.integers(2**63 - 1)))

@@ -1,0 +1,16 @@
+"""`describe`: how many rows, and of what shape."""
+
+import numpy as np
+
+from provider.answers.context import Context
+from protocols.queries import Answer
+
+
+def describe(context: Context) -> Answer:
+    """Return row count, input shape and number of targets; reads no row."""
+    dataset = context.dataset
+    return {
+        "rows": np.array(dataset.rows, np.int64),
+        "input_shape": np.array(dataset.input_shape, np.int64),
+        "targets": np.array(dataset.targets, np.int64),
+    }

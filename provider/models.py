@@ -1,0 +1,76 @@
+"""Model files, parsed once for all nodes of a process.
+
+Keyed by digest, so what one node has pulled and parsed serves the next. Files are data: weights
+for an architecture of our own registry, never code.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import torch
+
+from protocols.errors import Code, Refused
+from synlearn.errors import InputError
+from synlearn.mre.backbone import Backbone, load_backbone
+from synlearn.zoo.stacked import StackedModels, stack_files
+
+T = TypeVar("T")
+
+
+class _Recent(Generic[T]):
+    """Keeps the last few values made."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[tuple[str, ...], T] = OrderedDict()
+
+    def get(self, key: tuple[str, ...], make: Callable[[], T]) -> T:
+        if key not in self._values:
+            self._values[key] = make()
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+        self._values.move_to_end(key)
+        return self._values[key]
+
+
+class ModelCache:
+    """Parsed backbones and model stacks, the last few of each.
+
+    Not thread-safe: it belongs to the one thread of a process that computes answers.
+    """
+
+    def __init__(self, backbones: int = 4, stacks: int = 16) -> None:
+        self._backbones: _Recent[Backbone] = _Recent(backbones)
+        self._stacks: _Recent[StackedModels] = _Recent(stacks)
+
+    def backbone(self, digest: str, data: bytes) -> Backbone:
+        """Return the backbone in `data`; the caller must not change its parameters.
+
+        Raises:
+            Refused: MODEL_UNUSABLE.
+        """
+        try:
+            return self._backbones.get((digest,), lambda: load_backbone(data))
+        except InputError as error:
+            raise Refused(Code.MODEL_UNUSABLE, local=f"backbone {digest[:12]}: {error}") from error
+
+    def stack(self, digests: tuple[str, ...], files: dict[str, bytes]) -> StackedModels:
+        """Return the models of `digests`, in this order, as one stack.
+
+        Raises:
+            Refused: MODEL_UNUSABLE.
+        """
+        try:
+            return self._stacks.get(
+                digests, lambda: stack_files([files[digest] for digest in digests])
+            )
+        except InputError as error:
+            raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+
+
+def as_precision(backbone: Backbone, precision: str) -> Backbone:
+    """Return a private copy of the backbone in float32 or float64."""
+    copy = Backbone(backbone.spec).to(getattr(torch, precision))
+    copy.load_state_dict(backbone.state_dict())
+    return copy

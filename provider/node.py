@@ -1,0 +1,115 @@
+"""The node's path for one question: policy, then ledger, then data."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from protocols.errors import Code, Refused
+from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
+from protocols.queries import Query, QueryError, decode_query, encode_answer
+from provider.answers import Context, answer
+from provider.dataset import Dataset
+from provider.ledger import Ledger
+from provider.models import ModelCache
+from provider.policy import Policy
+from provider.rows import row_generator
+from provider.session import BlobFetcher, PendingUntil
+
+log = logging.getLogger(__name__)
+
+
+class Node:
+    """Answers one job's questions for one provider.
+
+    Args:
+        provider: Who answers.
+        job: Which job asks.
+        policy: The provider's rules; asked first.
+        ledger: The record; written before a row is read.
+        dataset: The rows.
+        secret: 32 bytes that key the drawing of rows; never leaves the node.
+        models: Parsed model files, shared by the nodes of a process.
+        executor: One thread, in which answers are computed.
+    """
+
+    def __init__(
+        self,
+        provider: ProviderId,
+        job: JobId,
+        *,
+        policy: Policy,
+        ledger: Ledger,
+        dataset: Dataset,
+        secret: bytes,
+        models: ModelCache,
+        executor: Executor,
+    ) -> None:
+        self._provider = provider
+        self._job = job
+        self._policy = policy
+        self._ledger = ledger
+        self._dataset = dataset
+        self._secret = secret
+        self._models = models
+        self._executor = executor
+
+    async def answer(
+        self,
+        query_id: QueryId,
+        body: bytes,
+        blobs: BlobFetcher,
+        tell: Callable[[PendingUntil], None],  # noqa: ARG002  # this policy decides at once
+    ) -> bytes:
+        """Return the answer's body, stored or computed.
+
+        Raises:
+            Refused: By the policy, the ledger, or because the answer cannot be computed. Only
+                its code leaves the node; the reason goes to the local log.
+        """
+        digest = digest_of(body)
+        try:
+            query = self._accept(query_id, digest, body)
+            stored = self._ledger.open(query_id, digest, query.function)
+            if stored is not None:
+                return stored
+            files = {
+                name: await blobs.fetch(Digest(name), self._policy.max_model_bytes)
+                for name in query.blobs
+            }
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._compute, query_id, query, files
+            )
+        except Refused as refusal:
+            log.warning("%s refused question %s: %s", self._provider, query_id, refusal)
+            raise
+
+    def acknowledge(self, up_to: QueryId) -> None:
+        """The coordinator has everything up to this id safe on disk."""
+        self._ledger.acknowledge(up_to)
+
+    def _accept(self, query_id: QueryId, digest: Digest, body: bytes) -> Query:
+        """Parse the question and ask the policy; a refusal is recorded."""
+        function = "unreadable"
+        try:
+            query = decode_query(body)
+            function = query.function
+            self._policy.check(query, self._dataset.rows)
+        except Refused:
+            self._ledger.refused(query_id, digest, function)
+            raise
+        return query
+
+    def _compute(self, query_id: QueryId, query: Query, files: dict[str, bytes]) -> bytes:
+        context = Context(
+            dataset=self._dataset,
+            files=files,
+            models=self._models,
+            random=row_generator(self._secret, self._job, query_id),
+        )
+        try:
+            body = encode_answer(query, answer(query, context))
+        except QueryError as error:
+            raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+        self._ledger.answered(query_id, body)
+        return body

@@ -1,0 +1,1 @@
+"""Datasets: dSprites (rendered or original), folders of images, and array files."""

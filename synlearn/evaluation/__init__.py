@@ -1,0 +1,28 @@
+"""Measuring rankings: rank correlations, their noise ceiling, intervals, results, reports.
+
+The metrics are exported here. Result files are in `synlearn.evaluation.results`, and what needs
+matplotlib in `synlearn.evaluation.figures` and `synlearn.evaluation.report`, so that importing a
+metric does not import a plotting library.
+"""
+
+from synlearn.evaluation.intervals import Estimate, mean_interval, paired_difference
+from synlearn.evaluation.noise_ceiling import (
+    NoiseCeiling,
+    noise_ceiling,
+    random_halves,
+    split_half_tau,
+)
+from synlearn.evaluation.rank_correlation import kendall_tau, pearson, weighted_kendall_tau
+
+__all__ = [
+    "Estimate",
+    "NoiseCeiling",
+    "kendall_tau",
+    "mean_interval",
+    "noise_ceiling",
+    "paired_difference",
+    "pearson",
+    "random_halves",
+    "split_half_tau",
+    "weighted_kendall_tau",
+]

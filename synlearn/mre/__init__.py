@@ -1,0 +1,1 @@
+"""The MRE model: task feature backbone, model transform, metric, and how each is learned."""

@@ -1,0 +1,1 @@
+"""File formats of models; each module reads and writes one."""
