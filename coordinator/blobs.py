@@ -14,7 +14,7 @@ class BlobSource(Protocol):
         """Bytes of the file; None when no such file is published."""
         ...
 
-    def read(self, digest: Digest, offset: int, length: int) -> bytes:
+    def read(self, digest: Digest, offset: int, length: int) -> bytes | memoryview:
         """Bytes from `offset`, fewer than `length` only at the end; OSError, KeyError if gone."""
         ...
 
@@ -40,9 +40,9 @@ class MemoryBlobs:
         data = self._files.get(digest)
         return None if data is None else len(data)
 
-    def read(self, digest: Digest, offset: int, length: int) -> bytes:
+    def read(self, digest: Digest, offset: int, length: int) -> memoryview:
         """Bytes from `offset`; KeyError when withdrawn."""
-        return self._files[digest][offset : offset + length]
+        return memoryview(self._files[digest])[offset : offset + length]
 
 
 class FolderBlobs:

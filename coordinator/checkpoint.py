@@ -1,7 +1,6 @@
 """The folder of a job's run: what it is, where it stands, and what came of it."""
 
 import json
-import os
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from coordinator.job import Job
+from synlearn.atomic import write_atomically
 from synlearn.errors import InputError
 from synlearn.settings import as_table
 
@@ -48,7 +48,7 @@ class RunFolder:
             if self.path.exists() and any(self.path.iterdir()):
                 raise InputError(f"{self.path} is not empty; name another folder with --out.")
             self.nodes.mkdir(parents=True)
-            write_whole(self._job, json.dumps({"id": job.id, **as_table(job)}, indent=2).encode())
+            write_atomically(self._job, json.dumps({"id": job.id, **as_table(job)}, indent=2).encode())
             return
         if not resume:
             raise InputError(
@@ -78,21 +78,7 @@ class RunFolder:
 
     def save(self, tensors: Tensors) -> None:
         """Replace the checkpoint; it is on disk when this returns."""
-        write_whole(
+        write_atomically(
             self._checkpoint, save({name: value.contiguous() for name, value in tensors.items()})
         )
 
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is either there whole, on disk, or as it was before."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

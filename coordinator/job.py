@@ -14,8 +14,8 @@ from synlearn.settings import as_table, read_settings, setting
 class Providers:
     """[providers]: who takes part, in an embedded federation."""
 
-    dataset: str = setting("dsprites", choices=("dsprites",))
     count: int = setting(low=2, high=100_000)
+    dataset: str = setting("dsprites", choices=("dsprites",))
     split_seed: int = setting(0, low=0)
 
 

@@ -18,6 +18,11 @@ from protocols.ids import ProviderId, QueryId
 class Sender(Protocol):
     """The open stream to the provider."""
 
+    @property
+    def max_body(self) -> int:
+        """Bytes of the largest question that the provider takes."""
+        ...
+
     def may_ask(self, query: QueryId) -> bool:
         """Whether the provider takes this question now."""
         ...
@@ -89,6 +94,9 @@ class QuestionBook:
         sender = self._sender
         while sender and self._waiting:
             asked = self._waiting[0]
+            if len(asked.body) > sender.max_body:
+                self._refuse(asked, Code.QUESTION_TOO_LARGE)
+                continue
             full = self._sent_bytes and self._sent_bytes + len(asked.body) > self._max_bytes
             # A question asked again after its deadline waits here for the first one's refusal.
             if full or not sender.may_ask(asked.query):
@@ -112,8 +120,7 @@ class QuestionBook:
         asked = self._unanswered.get(refusal.query)
         late = refusal.code is Code.DEADLINE_PASSED and asked and not asked.sent
         if asked and not late:  # late: refused when it was asked before, and asked again since
-            self._close(asked)
-            asked.future.set_exception(QueryRefused(self.provider, refusal.query, refusal.code))
+            self._refuse(asked, refusal.code)
         self.pump()
 
     def postponed(self, pending: f.Pending) -> None:
@@ -132,6 +139,10 @@ class QuestionBook:
         self._close(asked)
         asked.future.set_exception(QueryTimedOut(self.provider, asked.query, asked.postponed))
         self.pump()
+
+    def _refuse(self, asked: _Asked, code: Code) -> None:
+        self._close(asked)
+        asked.future.set_exception(QueryRefused(self.provider, asked.query, code))
 
     def _close(self, asked: _Asked) -> None:
         del self._unanswered[asked.query]

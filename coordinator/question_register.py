@@ -35,17 +35,12 @@ class QuestionRegister:
         Raises:
             ValueError: An id was asked with another body, or a timeout is not above 0.
         """
-        entered: list[Entered] = []
+        questions = tuple(questions)
         with self._lock:
-            try:
-                for question in questions:
-                    entered.append(self._enter(question))
-            except ValueError:
-                for question, _, new in entered:
-                    if new:
-                        del self._unanswered[question.provider, question.query]
-                raise
-        return entered
+            digests = self._checked(questions)
+            for (provider, query), digest in digests.items():
+                self._digests.setdefault(provider, {})[query] = digest
+            return [self._enter(question) for question in questions]
 
     def acknowledge(self, up_to: QueryId) -> None:
         """Forget the questions up to here."""
@@ -54,16 +49,25 @@ class QuestionRegister:
                 for query in [query for query in digests if query <= up_to]:
                     del digests[query]
 
+    def _checked(self, questions: tuple[Question, ...]) -> dict[tuple[ProviderId, QueryId], Digest]:
+        """The digests of the questions' bodies, none of which contradicts an earlier one."""
+        digests: dict[tuple[ProviderId, QueryId], Digest] = {}
+        for question in questions:
+            provider, query = question.provider, question.query
+            if not question.timeout > 0:
+                raise ValueError(
+                    f"a question's timeout has to be above 0 s, not {question.timeout}"
+                )
+            digest = self._digest(question.body)
+            earlier = self._digests.get(provider, {}).get(query, digest)
+            if not earlier == digest == digests.setdefault((provider, query), digest):
+                raise ValueError(
+                    f"{provider} was asked {query} before, with another body: give the question "
+                    "an id of its own"
+                )
+        return digests
+
     def _enter(self, question: Question) -> Entered:
-        if not question.timeout > 0:
-            raise ValueError(f"a question's timeout has to be above 0 s, not {question.timeout}")
-        digest = self._digest(question.body)
-        known = self._digests.setdefault(question.provider, {}).setdefault(question.query, digest)
-        if known != digest:
-            raise ValueError(
-                f"{question.provider} was asked {question.query} before, with another body: "
-                "give the question an id of its own"
-            )
         key = (question.provider, question.query)
         unanswered = self._unanswered.get(key)
         if unanswered:

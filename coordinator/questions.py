@@ -36,11 +36,11 @@ class Questions:
     Args:
         server: The open sessions.
         timeout: Seconds until a question's deadline.
-        on_answer: Called with how many answers have come, for a progress display.
+        on_answer: Called with how many answers have come and how many were asked for.
     """
 
     def __init__(
-        self, server: Asked, timeout: float, on_answer: Callable[[int], None] = lambda _: None
+        self, server: Asked, timeout: float, on_answer: Callable[[int, int], None] = lambda _done, _asked: None
     ) -> None:
         self._server = server
         self._timeout = timeout
@@ -79,7 +79,7 @@ class Questions:
                 answers[provider] = decode_answer(queries[provider], body)
             except (QueryError, ValueError) as error:
                 raise QueryError(f"provider {provider}, question {query_id}: {error}") from error
-            self._on_answer(len(answers))
+            self._on_answer(len(answers), len(futures))
         return answers
 
     def acknowledge(self, phase: Phase, step: int) -> None:

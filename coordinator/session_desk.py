@@ -25,7 +25,7 @@ from protocols import frames as f
 from protocols.errors import Code, FrameError
 from protocols.ids import JobId, ProviderId, QueryId
 from protocols.limits import Limits
-from protocols.link import Ended, Ending
+from protocols.link import Ending
 
 
 class SessionDesk:
@@ -56,12 +56,13 @@ class SessionDesk:
         """Handle one stream, as gRPC calls it."""
         stream = CoordinatorStream(context, self)
         self._everyone.add(stream)
-        ended = Ended(Ending.LOST, "The connection was lost.")  # stays, where gRPC cancels us
         try:
-            ended = await stream.run()
+            await stream.run()
+        except asyncio.CancelledError:  # the provider is gone, and so is the stream: all is done
+            return
         finally:
             self._everyone.discard(stream)
-            self._ended(stream, ended)
+            self._ended(stream)
 
     def ask(self, questions: Iterable[tuple[Question, Future[bytes]]]) -> None:
         """Put questions into their providers' books."""
@@ -120,8 +121,9 @@ class SessionDesk:
             self._books[provider] = book
         return book
 
-    def _ended(self, stream: CoordinatorStream, ended: Ended) -> None:
+    def _ended(self, stream: CoordinatorStream) -> None:
         """Forget a stream, and say what happened."""
+        ended = stream.ended
         provider = stream.hello.provider if stream.hello else None
         fault = ended.code if ended.how is Ending.FAULT else None
         if provider is None or not stream.admitted:

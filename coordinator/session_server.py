@@ -41,6 +41,9 @@ __all__ = [
     "SessionsStopped",
 ]
 
+_DRAIN = 0.05
+"""Seconds for gRPC's last completions: of a closed loop, they trip up another one's callbacks."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -189,6 +192,7 @@ class SessionServer:
         self._started.set_result(port)
         await self._leave.wait()
         await server.stop(grace=self._limits.farewell)
+        await asyncio.sleep(_DRAIN)
 
     def _listen(self, server: grpc.aio.Server) -> int:
         try:

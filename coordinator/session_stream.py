@@ -108,6 +108,11 @@ class CoordinatorStream:
         """Whether the provider was let in."""
         return self._book is not None
 
+    @property
+    def max_body(self) -> int:
+        """Bytes of the largest question that the provider takes."""
+        return self._rules.max_body
+
     def may_ask(self, query: QueryId) -> bool:
         """Whether the provider takes this question now."""
         return not self._link.over and self._rules.may_ask(query)
@@ -115,11 +120,11 @@ class CoordinatorStream:
     def ask(self, question: f.Question) -> None:
         """Send a question."""
         self._rules.asked(question.query)
-        self._link.outbox.put(question)
+        self._link.put(question)
 
     def send(self, frame: f.Welcome | f.Ack) -> None:
         """Send a frame that needs no bookkeeping."""
-        self._link.outbox.put(frame)
+        self._link.put(frame)
 
     def dismiss(self, reason: str) -> None:
         """End the stream as it should end."""
@@ -130,10 +135,15 @@ class CoordinatorStream:
         code = Code.REPLACED
         self._link.end(f.Error(code, code.sentence), Ended(Ending.GOODBYE, code.sentence))
 
-    async def run(self) -> Ended:
-        """Until the stream is over at either end."""
+    @property
+    def ended(self) -> Ended:
+        """How the stream ended."""
+        return self._link.ended
+
+    async def run(self) -> None:
+        """Until the stream is over at either end; gRPC cancels this when the peer is gone."""
         try:
-            return await self._link.run()
+            await self._link.run()
         finally:
             if self._book:
                 self._book.detach(self)
@@ -145,7 +155,7 @@ class CoordinatorStream:
             self._book = self._desk.admit(self, frame)
             self._book.attach(self)
         elif isinstance(frame, f.BlobRequest):
-            self._link.outbox.put_bulk(lambda: self._piece(frame))
+            self._link.put_bulk(lambda: self._piece(frame))
         elif self._book is None:
             return  # unreachable by the rules: the rest comes after Hello
         elif isinstance(frame, f.Answer):

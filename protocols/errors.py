@@ -52,6 +52,7 @@ class Code(Enum):
     FILE_UNAVAILABLE = 212, "A file of the question is not served by the coordinator."
     FILE_WRONG_DIGEST = 213, "A file of the question does not have the digest it was named by."
     FILE_TOO_LARGE = 214, "A file of the question is larger than the node takes."
+    QUESTION_TOO_LARGE = 215, "The question is larger than the provider takes."
     REFUSED_OTHERWISE = 299, "The provider refused for a reason that this version does not know."
 
     # One question is put off.

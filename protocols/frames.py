@@ -21,6 +21,7 @@ class Hello:
     token: bytes
     acknowledged: QueryId | None
     in_flight: int
+    max_body: int
     version: int = VERSION
 
 
@@ -86,12 +87,12 @@ class BlobRequest:
 
 @dataclass(frozen=True, slots=True)
 class BlobChunk:
-    """A piece of a file of `total` bytes."""
+    """A piece of a file of `total` bytes; where it arrived, `data` is a view of its message."""
 
     digest: Digest
     offset: int
     total: int
-    data: bytes
+    data: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)

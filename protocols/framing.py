@@ -2,10 +2,12 @@
 
 A gRPC message is a run of frames, each behind its tag and length. Because a repeated protobuf field
 is just that, frames can be encoded one by one and put together without encoding again. `decode`
-walks the run itself, so that the number of frames is bounded before any of them is built.
+walks the run itself, so that the number of frames is bounded before any of them is built, and so
+that a piece of a file, the message's payload, is never copied.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 
@@ -13,9 +15,11 @@ from protocols import frames as f
 from protocols import messages_pb2 as pb
 from protocols.errors import Code, FrameError, code_from_wire
 from protocols.ids import Digest, QueryId, job_id, provider_id
-from protocols.limits import Limits
+from protocols.limits import MAX_FRAMES, Limits
 
-_TAG = 0x0A  # field 1, length-delimited: Message.frames
+_Data = TypeVar("_Data", bytes, memoryview)
+_FRAME = 0x0A  # field 1, length-delimited: Message.frames
+_PAYLOAD = 0x12  # field 2, length-delimited: Message.payload
 MAX_TOKEN = 4096
 MAX_SENTENCE = 500
 MAX_DEADLINE_MS = 2**32 - 1
@@ -23,17 +27,27 @@ MAX_UNTIL = 253402300799  # the last second of the year 9999
 
 
 def encode(frame: f.Frame) -> bytes:
-    """`frame` as a message of one frame; messages joined are a message of all their frames."""
+    """`frame` as a message of one frame.
+
+    Such messages joined are a message of all their frames, if at most one is a BlobChunk.
+    """
     data: bytes = _WRITERS[type(frame)](frame).SerializeToString()
-    size = len(data)
+    if isinstance(frame, f.BlobChunk):
+        parts = (_head(_FRAME, len(data)), data, _head(_PAYLOAD, len(frame.data)), frame.data)
+        return b"".join(parts)
+    return _head(_FRAME, len(data)) + data
+
+
+def _head(tag: int, size: int) -> bytes:
+    """A field's tag and its length, seven bits to a byte, the lowest first."""
     if size < 0x80:
-        return bytes((_TAG, size)) + data
-    head = bytearray((_TAG,))
+        return bytes((tag, size))
+    head = bytearray((tag,))
     while size > 0x7F:
         head.append(size & 0x7F | 0x80)
         size >>= 7
     head.append(size)
-    return bytes(head) + data
+    return bytes(head)
 
 
 def decode(message: bytes, limits: Limits) -> list[f.Frame]:
@@ -46,16 +60,20 @@ def decode(message: bytes, limits: Limits) -> list[f.Frame]:
         raise FrameError(
             Code.TOO_LARGE, f"It had {len(message)} bytes, of {limits.max_message} allowed."
         )
-    return [_read(message[start:end], limits) for start, end in _runs(message, limits.max_frames)]
+    runs, payload = _walk(message)
+    frames = [_read(message[start:end], payload, limits) for start, end in runs]
+    if payload is not None and sum(type(frame) is f.BlobChunk for frame in frames) != 1:
+        raise FrameError(Code.MALFORMED, "A payload belongs to one piece of a file.")
+    return frames
 
 
-def _runs(message: bytes, most: int) -> list[tuple[int, int]]:
-    """Where each frame starts and ends."""
+def _walk(message: bytes) -> tuple[list[tuple[int, int]], memoryview | None]:
+    """Where each frame starts and ends, and the payload."""
     runs: list[tuple[int, int]] = []
+    payload: memoryview | None = None
     at, end = 0, len(message)
     while at < end:
-        if message[at] != _TAG:
-            raise FrameError(Code.MALFORMED, "A message holds something that is not a frame.")
+        tag = message[at]
         size, shift = 0, 0
         while True:
             at += 1
@@ -69,14 +87,19 @@ def _runs(message: bytes, most: int) -> list[tuple[int, int]]:
         at += 1
         if at + size > end:
             raise FrameError(Code.MALFORMED, "A message is cut short.")
-        runs.append((at, at + size))
-        if len(runs) > most:
-            raise FrameError(Code.TOO_LARGE, f"A message held more than {most} frames.")
+        if tag == _FRAME:
+            runs.append((at, at + size))
+            if len(runs) > MAX_FRAMES:
+                raise FrameError(Code.TOO_LARGE, f"A message held more than {MAX_FRAMES} frames.")
+        elif tag == _PAYLOAD and payload is None:
+            payload = memoryview(message)[at : at + size]
+        else:
+            raise FrameError(Code.MALFORMED, "A message holds something that is not a frame.")
         at += size
-    return runs
+    return runs, payload
 
 
-def _read(data: bytes, limits: Limits) -> f.Frame:
+def _read(data: bytes, payload: memoryview | None, limits: Limits) -> f.Frame:
     try:
         frame = pb.Frame.FromString(data)
     except DecodeError as error:
@@ -85,6 +108,8 @@ def _read(data: bytes, limits: Limits) -> f.Frame:
     if kind is None:
         raise FrameError(Code.UNKNOWN_KIND)
     try:
+        if kind == "blob_chunk":
+            return _read_blob_chunk(frame.blob_chunk, payload, limits)
         return _READERS[kind](getattr(frame, kind), limits)
     except FrameError:
         raise
@@ -112,7 +137,7 @@ def _within(name: str, value: int, low: int, high: int) -> int:
     return value
 
 
-def _fits(name: str, data: bytes, most: int) -> bytes:
+def _fits(name: str, data: _Data, most: int) -> _Data:
     if len(data) > most:
         raise FrameError(Code.TOO_LARGE, f"{name} had {len(data)} bytes, of {most} allowed.")
     return data
@@ -134,6 +159,7 @@ def _read_hello(hello: pb.Hello, limits: Limits) -> f.Hello:
         token=_fits("A token", hello.token, MAX_TOKEN),
         acknowledged=_query(hello.acknowledged) if hello.HasField("acknowledged") else None,
         in_flight=_within("in_flight", hello.in_flight, 1, 2**20),
+        max_body=_within("max_body", hello.max_body, 1, 2**32 - 1),
         version=hello.version,
     )
 
@@ -184,8 +210,10 @@ def _read_blob_request(request: pb.BlobRequest, limits: Limits) -> f.BlobRequest
     return f.BlobRequest(_digest(request.digest), request.offset, request.length)
 
 
-def _read_blob_chunk(chunk: pb.BlobChunk, limits: Limits) -> f.BlobChunk:
-    data = _fits("A piece of a file", chunk.data, limits.max_chunk)
+def _read_blob_chunk(
+    chunk: pb.BlobChunk, payload: memoryview | None, limits: Limits
+) -> f.BlobChunk:
+    data = _fits("A piece of a file", payload or memoryview(b""), limits.max_chunk)
     if chunk.offset + len(data) > chunk.total:
         raise ValueError(f"a piece ends at {chunk.offset + len(data)}, the file at {chunk.total}")
     return f.BlobChunk(_digest(chunk.digest), chunk.offset, chunk.total, data)
@@ -220,7 +248,6 @@ _READERS: dict[str, Callable[..., f.Frame]] = {
     "pending": _read_pending,
     "ack": _read_ack,
     "blob_request": _read_blob_request,
-    "blob_chunk": _read_blob_chunk,
     "blob_error": _read_blob_error,
     "heartbeat": _read_heartbeat,
     "goodbye": _read_goodbye,
@@ -236,6 +263,7 @@ _WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
             token=x.token,
             acknowledged=None if x.acknowledged is None else _wire_query(x.acknowledged),
             in_flight=x.in_flight,
+            max_body=x.max_body,
         )
     ),
     f.Welcome: lambda x: pb.Frame(
@@ -261,9 +289,7 @@ _WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
         blob_request=pb.BlobRequest(digest=_bytes(x.digest), offset=x.offset, length=x.length)
     ),
     f.BlobChunk: lambda x: pb.Frame(
-        blob_chunk=pb.BlobChunk(
-            digest=_bytes(x.digest), offset=x.offset, total=x.total, data=x.data
-        )
+        blob_chunk=pb.BlobChunk(digest=_bytes(x.digest), offset=x.offset, total=x.total)
     ),
     f.BlobError: lambda x: pb.Frame(
         blob_error=pb.BlobError(digest=_bytes(x.digest), offset=x.offset, code=x.code.value)

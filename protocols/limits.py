@@ -5,6 +5,11 @@ from dataclasses import dataclass
 KIB = 1024
 MIB = 1024 * KIB
 
+BATCH = 128 * KIB
+"""A message takes no further frame once it holds this much; the same at both ends."""
+MAX_FRAMES = 4096
+"""Most frames in one message; the same at both ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -16,18 +21,14 @@ class Limits:
 
     max_body: int = 32 * MIB
     """Largest body of a question or an answer."""
-    max_chunk: int = 512 * KIB
+    max_chunk: int = MIB
     """Largest piece of a blob in one frame."""
-    batch: int = 128 * KIB
-    """A message takes no further frame once it holds this much."""
-    max_frames: int = 4096
-    """Most frames in one message."""
     queue: int = 64 * MIB
     """Bytes of answers waiting at a node before it stops reading questions, and of questions sent
     to one provider and unanswered before the coordinator holds the rest back."""
     in_flight: int = 256
     """Questions unanswered at a time on one stream."""
-    blob_window: int = 8
+    blob_window: int = 4
     """Blob requests unanswered at a time on one stream."""
     handshake: float = 10.0
     """From the stream's opening until Hello or Welcome has arrived."""
@@ -48,4 +49,4 @@ class Limits:
     @property
     def max_message(self) -> int:
         """Largest gRPC message: a full batch, and the one frame that went over."""
-        return self.batch + max(self.max_body, self.max_chunk) + 4 * KIB
+        return BATCH + max(self.max_body, self.max_chunk) + 4 * KIB

@@ -5,6 +5,7 @@ run this very code.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,6 +17,8 @@ from protocols.framing import decode
 from protocols.limits import Limits
 from protocols.outbox import Outbox
 from protocols.session_rules import CoordinatorRules, ProviderRules, Stage
+
+_log = logging.getLogger(__name__)
 
 
 class Wire(Protocol):
@@ -95,35 +98,58 @@ class Link:
         self._room = asyncio.Event()
         self._heard = self._said = clock()
         self._ended: Ended | None = None
+        self._problem = "The connection was lost."
         self._leaving = False
         self._writer: asyncio.Task[None] | None = None
         self._farewell: asyncio.Task[None] | None = None
-        self.outbox = Outbox(limits, self._wake.set)
+        self._outbox = Outbox(self._wake.set)
 
     @property
     def over(self) -> bool:
         """Whether a last frame was put or read: what is put from now on is not sent."""
         return self._ended is not None
 
+    @property
+    def ended(self) -> Ended:
+        """How the stream ended, once it has."""
+        return self._ended or Ended(Ending.LOST, self._problem)
+
+    def put(self, frame: f.Frame) -> None:
+        """Send a frame behind those put before it."""
+        if self._ended is None:
+            self._outbox.put(frame)
+
+    def put_bulk(self, read: Callable[[], f.Frame]) -> None:
+        """Send a frame that `read` makes when its turn comes; see `Outbox`."""
+        if self._ended is None:
+            self._outbox.put_bulk(read)
+
     def end(self, last: f.Goodbye | f.Error, ended: Ended) -> None:
         """Send the last frame, and close when it has left or `limits.farewell` has passed."""
         if self._ended is None:
             self._ended = ended
             self._leaving = True
-            self.outbox.drop_bulk()
-            self.outbox.put(last)
+            self._outbox.drop_bulk()
+            self._outbox.put(last)
             self._farewell = asyncio.create_task(self._hurry())
 
     async def run(self) -> Ended:
         """Until the stream is over."""
         self._writer = writer = asyncio.create_task(self._write())
-        tasks = [writer, asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+        reader = asyncio.create_task(self._read())
+        tasks = [writer, reader, asyncio.create_task(self._watch())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            problem = self._judge(done)
+            if done == {writer} and not self._leaving:
+                # The network failed; the reader may still hold the peer's last words.
+                tasks.append(asyncio.create_task(self._pause()))
+                done, _ = await asyncio.wait(
+                    (reader, tasks[-1]), return_when=asyncio.FIRST_COMPLETED
+                )
+            self._problem = self._judge({*done, writer} if writer.done() else done)
             if self._leaving:
                 await asyncio.wait((writer,))
-            return self._ended or Ended(Ending.LOST, problem)
+            return self.ended
         finally:
             if self._farewell:
                 tasks.append(self._farewell)
@@ -133,7 +159,7 @@ class Link:
 
     def _judge(self, done: set[asyncio.Task[None]]) -> str:
         """Tell the peer what it did wrong, if it did; return what the network said."""
-        said = "The stream was closed without a last frame."
+        said = self._problem
         for task in done:
             error = None if task.cancelled() else task.exception()
             if isinstance(error, FrameError):
@@ -141,8 +167,10 @@ class Link:
                 self.end(f.Error(error.code, error.sentence), ended)
             elif isinstance(error, ConnectionError):
                 said = str(error)
-            elif error:
-                raise error
+            elif error:  # our own mistake: it costs this session, and no other
+                _log.error("a session failed", exc_info=error)
+                code = Code.SESSION_FAULT
+                self.end(f.Error(code, code.sentence), Ended(Ending.LOST, code.sentence))
         return said
 
     async def _read(self) -> None:
@@ -161,12 +189,12 @@ class Link:
                     self._handle(frame)
             if rules.stage is Stage.OVER:
                 return
-            while self._patient and self.outbox.waiting > limits.queue:
+            while self._patient and self._outbox.waiting > limits.queue:
                 self._room.clear()
                 await self._room.wait()
 
     async def _write(self) -> None:
-        outbox, wire = self.outbox, self._wire
+        outbox, wire = self._outbox, self._wire
         while True:
             if message := outbox.take():
                 self._said = self._clock()
@@ -189,7 +217,10 @@ class Link:
             if now - self._heard > limits.silence:
                 raise FrameError(Code.SILENT)
             if now - self._said >= limits.heartbeat:
-                self.outbox.put(f.Heartbeat())
+                self._outbox.put(f.Heartbeat())
+
+    async def _pause(self) -> None:
+        await self._sleep(self._limits.farewell)
 
     async def _hurry(self) -> None:
         await self._sleep(self._limits.farewell)

@@ -7,10 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Message(_message.Message):
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "payload")
     FRAMES_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     frames: _containers.RepeatedCompositeFieldContainer[Frame]
-    def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
+    payload: bytes
+    def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ..., payload: _Optional[bytes] = ...) -> None: ...
 
 class Frame(_message.Message):
     __slots__ = ("hello", "welcome", "question", "answer", "refusal", "pending", "ack", "blob_request", "blob_chunk", "blob_error", "heartbeat", "goodbye", "error")
@@ -53,20 +55,22 @@ class Query(_message.Message):
     def __init__(self, phase: _Optional[int] = ..., step: _Optional[int] = ..., part: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version", "provider", "job", "token", "acknowledged", "in_flight")
+    __slots__ = ("version", "provider", "job", "token", "acknowledged", "in_flight", "max_body")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PROVIDER_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     ACKNOWLEDGED_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    MAX_BODY_FIELD_NUMBER: _ClassVar[int]
     version: int
     provider: str
     job: str
     token: bytes
     acknowledged: Query
     in_flight: int
-    def __init__(self, version: _Optional[int] = ..., provider: _Optional[str] = ..., job: _Optional[str] = ..., token: _Optional[bytes] = ..., acknowledged: _Optional[_Union[Query, _Mapping]] = ..., in_flight: _Optional[int] = ...) -> None: ...
+    max_body: int
+    def __init__(self, version: _Optional[int] = ..., provider: _Optional[str] = ..., job: _Optional[str] = ..., token: _Optional[bytes] = ..., acknowledged: _Optional[_Union[Query, _Mapping]] = ..., in_flight: _Optional[int] = ..., max_body: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("version", "in_flight", "max_body", "max_chunk")
@@ -133,16 +137,14 @@ class BlobRequest(_message.Message):
     def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
 
 class BlobChunk(_message.Message):
-    __slots__ = ("digest", "offset", "total", "data")
+    __slots__ = ("digest", "offset", "total")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
-    DATA_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     offset: int
     total: int
-    data: bytes
-    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., total: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
 
 class BlobError(_message.Message):
     __slots__ = ("digest", "offset", "code")

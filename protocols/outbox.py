@@ -11,14 +11,13 @@ from collections.abc import Callable
 
 from protocols.frames import Answer, Frame, Question
 from protocols.framing import encode
-from protocols.limits import Limits
+from protocols.limits import BATCH, MAX_FRAMES
 
 
 class Outbox:
     """Frames in order, packed on demand. `wake` is called when there is something to take."""
 
-    def __init__(self, limits: Limits, wake: Callable[[], None]) -> None:
-        self._limits = limits
+    def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._prompt: deque[Frame] = deque()
         self._bulk: deque[Callable[[], Frame]] = deque()
@@ -43,14 +42,14 @@ class Outbox:
     def take(self) -> bytes:
         """The next message; empty when nothing waits."""
         parts: list[bytes] = []
-        size, prompt, limits = 0, self._prompt, self._limits
-        while prompt and size < limits.batch and len(parts) < limits.max_frames - 1:
+        size, prompt = 0, self._prompt
+        while prompt and size < BATCH and len(parts) < MAX_FRAMES - 1:
             frame = prompt.popleft()
             self.waiting -= _weight(frame)
             part = encode(frame)
             parts.append(part)
             size += len(part)
-        if self._bulk and size < limits.batch:
+        if self._bulk and size < BATCH:
             parts.append(encode(self._bulk.popleft()()))
         return parts[0] if len(parts) == 1 else b"".join(parts)
 

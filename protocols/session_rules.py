@@ -73,6 +73,7 @@ class CoordinatorRules(_Rules):
         super().__init__()
         self.open: set[QueryId] = set()
         self.in_flight = limits.in_flight
+        self.max_body = limits.max_body
         self.max_blob_requests = limits.blob_window
         self.blob_requests = 0
 
@@ -92,6 +93,7 @@ class CoordinatorRules(_Rules):
             self.blob_requests += 1
         elif isinstance(frame, f.Hello):
             self.in_flight = min(self.in_flight, frame.in_flight)
+            self.max_body = min(self.max_body, frame.max_body)
 
     def may_ask(self, query: QueryId) -> bool:
         """Whether a question may be sent now."""

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from synlearn.errors import InputError
-from synlearn.evaluation.atomic import write_atomically
 from synlearn.evaluation.intervals import student_t
+from synlearn.evaluation.output import write_output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -144,7 +144,8 @@ class Ranking:
         """
         text = f"{self.best.model} ranks first of {len(self)} models"
         if others := len(self.tied) - 1:
-            text += f"; the evidence cannot separate it from {others} other(s)"
+            rest = "another one" if others == 1 else f"{others} others"
+            text += f"; the evidence cannot separate it from {rest}"
         return f"{text}." + (f" {self.warning}" if self.warning else "")
 
     def to_json(self, path: Path | None = None) -> str:
@@ -160,7 +161,7 @@ class Ranking:
         }
         text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         if path is not None:
-            write_atomically(path, text.encode())
+            write_output(path, text.encode())
         return text
 
     def to_csv(self, path: Path | None = None) -> str:
@@ -172,7 +173,7 @@ class Ranking:
             tied = str(row.tied_with_best).lower()
             writer.writerow([row.rank, row.model, row.score, row.low, row.high, tied])
         if path is not None:
-            write_atomically(path, buffer.getvalue().encode())
+            write_output(path, buffer.getvalue().encode())
         return buffer.getvalue()
 
     def to_table(self, *, top: int | None = None) -> "Table":
@@ -181,7 +182,8 @@ class Ranking:
         from rich.text import Text  # noqa: PLC0415
 
         shown = self.rows if top is None else self.rows[:top]
-        table = Table(caption=self.summary() if self.warning or len(self.tied) > 1 else None)
+        # Text, since an id may hold square brackets, which are markup to Rich.
+        table = Table(caption=Text(self.summary()))
         table.add_column("rank", justify="right")
         table.add_column("model", overflow="fold")
         table.add_column("score", justify="right")
@@ -190,7 +192,6 @@ class Ranking:
         for row in shown:
             interval = "" if row.low is None else f"{row.low:.3f} to {row.high:.3f}"
             remark = "tied with the best" if row.tied_with_best and row is not self.best else ""
-            # Text, since an id may hold square brackets, which are markup to Rich.
             table.add_row(str(row.rank), Text(row.model), f"{row.score:.3f}", interval, remark)
         if len(shown) < len(self.rows):
             table.add_row("", f"and {len(self.rows) - len(shown)} more", "", "", "", style="dim")

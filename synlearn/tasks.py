@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from synlearn.datasets.stable_draw import stable_order
+from synlearn.errors import InputError
+
 Indices = npt.NDArray[np.int64]
 
 
@@ -38,3 +41,28 @@ class TaskEnvironment:
             np.sort(random.choice(self.tasks, size=min(tasks, self.tasks), replace=False)),
             np.sort(random.choice(self.models, size=min(models, self.models), replace=False)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSplit:
+    """Domains for learning, and domains never seen in it: rising positions in the zoo."""
+
+    in_distribution: Indices
+    out_of_distribution: Indices
+
+
+def split_domains(count: int, learning: int, seed: int) -> DomainSplit:
+    """Split `count` domains at random, `learning` of them for learning.
+
+    The first of the stable order named `synlearn/dsprites/in-distribution/v1/seed=<seed>`.
+
+    Raises:
+        InputError: There are fewer domains than asked for.
+    """
+    if learning > count:
+        raise InputError(
+            f"{learning} providers were asked for, but the zoo has models of {count} domains; ask "
+            "for fewer, or build a larger zoo."
+        )
+    order = stable_order(f"synlearn/dsprites/in-distribution/v1/seed={seed}", count)
+    return DomainSplit(np.sort(order[:learning]), np.sort(order[learning:]))

@@ -28,6 +28,8 @@ INSTANCES: Final = len(POSITIONS) ** 2
 IMAGE_COUNT: Final = DOMAIN_COUNT * INSTANCES
 TRAINING_INSTANCES: Final = 800
 TARGET_NAMES: Final = ("posX", "posY")
+SPLIT_NAME: Final = "synlearn/dsprites/split/v1"
+"""Names the rule behind `split`; a card that names it and the seed names the instances."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -96,9 +98,10 @@ def split(domain: Domain, seed: int) -> Split:
     """Split a domain's 1024 instances into 800 for training and 224 for testing.
 
     A public manifest as a function: the training instances are the first 800 of the stable order
-    named `synlearn/dsprites/split/v1/seed=<seed>/domain=<index>` (see `stable_draw`).
+    named `synlearn/dsprites/split/v1/seed=<seed>/domain=<index>` (see `stable_draw`), a prefix of
+    which is `SPLIT_NAME`.
     """
-    order = stable_order(f"synlearn/dsprites/split/v1/seed={seed}/domain={domain.index}", INSTANCES)
+    order = stable_order(f"{SPLIT_NAME}/seed={seed}/domain={domain.index}", INSTANCES)
     return Split(np.sort(order[:TRAINING_INSTANCES]), np.sort(order[TRAINING_INSTANCES:]))
 
 

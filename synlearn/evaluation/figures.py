@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
+from synlearn.evaluation import plain_words as say
 from synlearn.evaluation.plot_style import FAINT, INK, MUTED, colours, house_style, quiet
 from synlearn.evaluation.report_data import RankPanel, ReportData
 from synlearn.evaluation.results import Results
@@ -28,6 +30,8 @@ def overview(data: ReportData) -> Figure:
         for axes, split in zip(grid[:, 0], splits, strict=True):
             _overview_panel(axes, data, split, rows[split])
         grid[-1, 0].set_xlabel(results.metric(h.metric).label)
+        if "tau" in h.metric:  # from no relation to the same order
+            grid[-1, 0].set_xlim(min(-0.03, grid[-1, 0].get_xlim()[0]), 1.03)
     return figure
 
 
@@ -44,7 +48,7 @@ def _overview_panel(axes: Axes, data: ReportData, split: str, methods: Sequence[
             )
         axes.plot(estimate.mean, place, "o", color=colour[key], ms=7)
         axes.annotate(
-            f"{estimate.mean:.2f}",
+            say.number(estimate.mean),
             (estimate.mean, place),
             xytext=(0, 7),
             textcoords="offset points",
@@ -72,11 +76,12 @@ def _overview_panel(axes: Axes, data: ReportData, split: str, methods: Sequence[
         axes.axvline(ceiling.estimate.mean, color=MUTED, lw=1.2, ls=(0, (4, 3)))
         axes.annotate(
             "noise ceiling",
-            (ceiling.estimate.mean, 0.98),
+            (ceiling.estimate.mean, 1.0),
             xycoords=("data", "axes fraction"),
-            xytext=(3, 0),
+            xytext=(0, 2),
             textcoords="offset points",
-            va="top",
+            ha="center",
+            va="bottom",
             fontsize=7.5,
             color=MUTED,
         )
@@ -93,7 +98,7 @@ def rank_grid(data: ReportData, method: str) -> Figure:
     rows = _panels_by_split(data)
     columns = max(len(panels) for panels in rows.values())
     with house_style():
-        figure = Figure(figsize=(WIDTH, 0.35 + 2.05 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 0.4 + 2.3 * len(rows)), layout="constrained")
         figure.suptitle(
             data.results.method(method).label, x=0.01, ha="left", fontsize=12, fontweight="bold"
         )
@@ -102,44 +107,40 @@ def rank_grid(data: ReportData, method: str) -> Figure:
         ):
             part.suptitle(
                 f"{data.results.split(split).label} · {len(panels[0].truth)} models",
-                fontsize=9,
+                fontsize=10,
                 color=MUTED,
                 x=0.01,
                 ha="left",
             )
-            for axes, panel in zip(
-                part.subplots(1, columns, squeeze=False)[0], panels, strict=False
-            ):
+            grid = part.subplots(1, columns, squeeze=False)[0]
+            for axes, panel in zip(grid, panels, strict=False):
                 _rank_panel(axes, panel, method, colours(data.results.methods)[method])
+            for axes in grid[len(panels) :]:
+                axes.set_axis_off()
+            grid[0].set_ylabel("score rank", fontsize=9, labelpad=-10)
     return figure
 
 
 def _rank_panel(axes: Axes, panel: RankPanel, method: str, colour: str) -> None:
     n = len(panel.truth)
-    axes.plot([1, n], [1, n], color=FAINT, lw=1.2, zorder=1)
+    axes.plot([1, n], [1, n], color=MUTED, lw=0.9, alpha=0.7, zorder=3)
     axes.plot(
         panel.true_ranks,
         panel.score_ranks(method),
         "o",
-        ms=3.0 if n <= 250 else 2.2,
+        ms=3.2 if n <= 250 else 2.3,
         color=colour,
         alpha=0.45,
         mew=0,
         rasterized=True,  # hundreds of dots: a small picture inside the vector graphic
         zorder=2,
     )
-    axes.set_title(
-        f"{panel.title}\nτ = {panel.tau(method):.2f}",
-        fontsize=8.5,
-    )
-    axes.set_aspect("equal")
-    axes.set_xlim(1 - 0.03 * n, 1.03 * n)
-    axes.set_ylim(1 - 0.03 * n, 1.03 * n)
-    axes.set_xticks([1, n])
-    axes.set_yticks([1, n])
-    axes.tick_params(labelsize=8, length=2)
-    axes.set_xlabel("true rank", fontsize=8, labelpad=-6)
-    axes.set_ylabel("score rank", fontsize=8, labelpad=-10)
+    axes.set_title(f"{panel.title}\nτ = {panel.tau(method):.2f}", fontsize=9)
+    axes.set_box_aspect(1)
+    axes.set(xlim=(1 - 0.03 * n, 1.03 * n), ylim=(1 - 0.03 * n, 1.03 * n))
+    axes.set(xticks=[1, n], yticks=[1, n])
+    axes.tick_params(labelsize=8.5, length=2)
+    axes.set_xlabel("true rank", fontsize=9, labelpad=-7)
 
 
 def tau_distributions(data: ReportData) -> Figure:
@@ -170,6 +171,7 @@ def tau_distributions(data: ReportData) -> Figure:
                     )
         for axes in grid[-1]:
             axes.set_xlabel("Kendall's tau of a task")
+            axes.xaxis.set_major_locator(MultipleLocator(0.5))
     return figure
 
 
@@ -181,7 +183,7 @@ def _histogram(
     axes.axvline(mean, color=colour, lw=1.8)
     left = mean > 0.5 * (edges[0] + edges[-1])
     axes.annotate(
-        f"mean {mean:.2f}",
+        f"mean {say.number(mean)}",
         (mean, 0.96),
         xycoords=("data", "axes fraction"),
         xytext=(-4 if left else 4, 0),

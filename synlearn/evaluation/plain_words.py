@@ -3,6 +3,7 @@
 from synlearn.evaluation.intervals import Estimate
 
 MINUS = "\N{MINUS SIGN}"
+NINETY_FIVE = "95\N{NO-BREAK SPACE}%"
 NOTHING = "\N{EN DASH}"  # fills a cell that has no value
 
 
@@ -44,6 +45,15 @@ def odds(tau: float) -> str:
     '88 times out of 100'
     """
     return f"{round(50 * (1 + tau))} times out of 100"
+
+
+def percent(share: float) -> str:
+    """A share in whole percent, which a line break cannot tear apart.
+
+    >>> percent(0.917).split()
+    ['92', '%']
+    """
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synlearn.errors import InputError
-from synlearn.evaluation.results import Method, Role
+from synlearn.evaluation.measurements import Method, Role
 
 INK = "#1d2733"  # text
 MUTED = "#66717d"  # axes, captions

@@ -36,9 +36,11 @@ def kendall_tau(scores: ArrayLike, truth: ArrayLike) -> float:
     >>> round(kendall_tau([2, 3, 1], [0.9, 0.8, 0.1]), 4)
     0.3333
     """
-    x, y = _checked(scores, truth)
+    x, y = (_order(values) for values in _checked(scores, truth))
     # The asymptotic method skips an exact p-value that nobody reads; tau itself is the same.
-    return _bounded(stats.kendalltau(x, y, method="asymptotic").statistic)
+    # With two models, that p-value divides by zero.
+    method = "asymptotic" if len(x) > 2 else "auto"
+    return _bounded(stats.kendalltau(x, y, method=method).statistic)
 
 
 def weighted_kendall_tau(
@@ -65,7 +67,7 @@ def weighted_kendall_tau(
     >>> round(weighted_kendall_tau([2, 3, 1], [0.9, 0.8, 0.1]), 4)
     0.1818
     """
-    x, y = _checked(scores, truth)
+    x, y = (_order(values) for values in _checked(scores, truth))
     match rank_by:
         case "truth":
             value = stats.weightedtau(y, x, rank=None).statistic
@@ -93,6 +95,11 @@ def pearson(scores: ArrayLike, truth: ArrayLike) -> float:
     """
     x, y = _checked(scores, truth)
     return _bounded(float(_unit("scores", x) @ _unit("truth", y)))
+
+
+def _order(values: FloatArray) -> NDArray[np.int64]:
+    """The same order in small whole numbers, so that infinities are numbers like any other."""
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
 def _unit(name: str, values: FloatArray) -> FloatArray:

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from synlearn.errors import InputError
-from synlearn.evaluation.atomic import write_atomically
+from synlearn.evaluation.output import write_output
 from synlearn.evaluation.plot_style import FAINT, METHOD_COLOURS, MUTED, house_style, quiet, render
 from synlearn.ranking import Ranking
 
@@ -18,7 +18,7 @@ def draw_ranking(ranking: Ranking, path: Path, *, top: int = 30) -> None:
     Raises:
         InputError: for another suffix, a missing folder, or a `top` below 1.
     """
-    write_atomically(path, render(ranking_figure(ranking, top=top), path.suffix))
+    write_output(path, render(ranking_figure(ranking, top=top), path.suffix))
 
 
 def ranking_figure(ranking: Ranking, *, top: int = 30) -> Figure:

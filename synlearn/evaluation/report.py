@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from synlearn.evaluation import figures, plain_words, report_view
-from synlearn.evaluation.atomic import write_atomically
+from synlearn.evaluation.output import write_output
 from synlearn.evaluation.plot_style import render
 from synlearn.evaluation.report_data import ReportData
 
@@ -28,7 +28,7 @@ def write_report(data: ReportData, path: Path) -> None:
     Raises:
         InputError: if the folder does not exist or cannot be written to.
     """
-    write_atomically(path, render_report(data).encode())
+    write_output(path, render_report(data).encode())
 
 
 def render_report(data: ReportData) -> str:
@@ -50,6 +50,7 @@ def render_report(data: ReportData) -> str:
         method=data.results.method(h.method),
         baseline=data.results.method(h.baseline),
         cards=report_view.cards(data),
+        other_targets=report_view.other_targets(data),
         overview=_view(figures.overview(data), _overview_alt(data)),
         grids=[
             _view(figures.rank_grid(data, key), _grid_alt(data, key))

@@ -1,10 +1,13 @@
 """What the report says, in words and cells. The template only lays it out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from synlearn.evaluation import plain_words as say
+from synlearn.evaluation.intervals import Estimate
+from synlearn.evaluation.measurements import Comparison, Measurement, Metric, Target
 from synlearn.evaluation.report_data import ReportData
-from synlearn.evaluation.results import Measurement, Metric, Results, Target
+from synlearn.evaluation.results import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,21 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class RowGroup:
+    """Rows of a table under a common heading; the first cell of a row names the row."""
+
+    heading: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableView:
-    """A table: caption, header, rows of text; `strong` is the index of the column to stress."""
+    """A table of text; `strong` is the index of the column to stress."""
 
     caption: str
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    strong: int | None = None
+    groups: tuple[RowGroup, ...]
+    strong: int
 
 
 def cards(data: ReportData) -> tuple[Card, ...]:
@@ -48,7 +59,7 @@ def _card(data: ReportData, split: str) -> Card:
     assert found is not None  # noqa: S101 - headline_splits chose it
     metric, estimate = results.metric(h.metric), found.estimate
     seeds = f"{estimate.runs} seeds" if estimate.runs > 1 else "one seed, so no interval"
-    span = f"95 % interval {say.interval(estimate)}, " if estimate.runs > 1 else ""
+    span = f"{say.NINETY_FIVE} interval {say.interval(estimate)}, " if estimate.runs > 1 else ""
     return Card(
         heading=results.split(split).label,
         meaning=results.split(split).meaning,
@@ -87,7 +98,7 @@ def _against_baseline(results: Results, found: Measurement, baseline: str) -> tu
     text = f"{label} has {say.number(other.estimate.mean)}: a difference of {say.signed(gap.mean)}"
     if gap.runs == 1:
         return (f"{text}.",)
-    text += f" (95 % interval {_signed_interval(gap.low, gap.high)}, paired by seed)"
+    text += f" ({say.NINETY_FIVE} interval {_signed_interval(gap.low, gap.high)}, paired by seed)"
     return (f"{text}." if gap.excludes_zero else f"{text}, which may be chance.",)
 
 
@@ -98,20 +109,38 @@ def _against_ceiling(results: Results, found: Measurement) -> tuple[str, ...]:
     top = ceiling.estimate.mean
     return (
         f"A perfect scorer would reach {say.number(top)}, since the truth is itself measured with "
-        f"noise: this is {100 * found.estimate.mean / top:.0f} % of that ceiling.",
+        f"noise: this is "
+        f"{say.percent(found.estimate.mean / top)} of that ceiling.",
     )
 
 
+def other_targets(data: ReportData) -> tuple[Badge, ...]:
+    """The targets that no card shows, each naming what it is about."""
+    results, h = data.results, data.headline
+    shown = {(h.metric, h.method, split, h.k) for split in data.headline_splits()}
+    badges = []
+    for target in results.targets:
+        if (target.metric, target.method, target.split, target.k) in shown:
+            continue
+        badge = _badge(results, target)
+        what = (
+            f"{results.metric(target.metric).label} of {results.method(target.method).label}, "
+            f"{results.split(target.split).label}{_at(target.k)}"
+        )
+        badges.append(Badge(f"{what}: {badge.text}", badge.is_met))
+    return tuple(badges)
+
+
 def _badge(results: Results, target: Target) -> Badge:
-    is_met = bool(results.is_met(target))
+    is_met = results.is_met(target)
     word = "at least" if results.metric(target.metric).higher_is_better else "at most"
-    verdict = "met" if is_met else "missed"
+    verdict = "not measured" if is_met is None else "met" if is_met else "missed"
     why = f" ({target.reason})" if target.reason else ""
-    return Badge(f"Target {word} {say.number(target.bound)}: {verdict}{why}", is_met)
+    return Badge(f"target {word} {say.number(target.bound)}: {verdict}{why}", bool(is_met))
 
 
 def seed_tables(results: Results) -> tuple[TableView, ...]:
-    """For each metric every measured cell: one column for each seed, then mean and interval."""
+    """For each metric every measured cell: mean, interval, then one column for each seed."""
     return tuple(
         _seed_table(results, metric)
         for metric in results.metrics
@@ -120,65 +149,77 @@ def seed_tables(results: Results) -> tuple[TableView, ...]:
 
 
 def _seed_table(results: Results, metric: Metric) -> TableView:
-    seeds = results.seeds
     direction = "higher" if metric.higher_is_better else "lower"
     unit = f" in {metric.unit}" if metric.unit else ""
-    rows = []
+    groups = []
     for split in results.splits:
-        cells = [m for m in results.measurements if (m.metric, m.split) == (metric.key, split.key)]
-        for m in cells:
-            rows.append(
-                (
-                    split.label,
-                    results.method(m.method).label,
-                    say.examples(m.k),
-                    say.number(m.estimate.mean),
-                    say.interval(m.estimate),
-                    *(say.number(m.by_seed[seed]) for seed in seeds),
-                )
-            )
+        rows = [
+            _seed_row(results.method(m.method).label, m.k, m.estimate, m.by_seed, results.seeds)
+            for m in results.measurements
+            if (m.metric, m.split) == (metric.key, split.key)
+        ]
         if (ceiling := results.ceiling(metric.key, split.key)) is not None:
-            values = ceiling.by_seed
             rows.append(
-                (
-                    split.label,
-                    "noise ceiling",
-                    say.NOTHING,
-                    say.number(ceiling.estimate.mean),
-                    say.interval(ceiling.estimate),
-                    *(say.number(values[seed]) for seed in seeds),
-                )
+                _seed_row("noise ceiling", None, ceiling.estimate, ceiling.by_seed, results.seeds)
             )
+        if rows:
+            groups.append(RowGroup(split.label, tuple(rows)))
     return TableView(
         caption=f"{metric.label}{unit}, {direction} is better. {metric.meaning}".strip(),
-        header=("Tasks", "Method", "K", "Mean", "95 % interval", *(f"seed {s}" for s in seeds)),
-        rows=tuple(rows),
-        strong=3,
+        header=(
+            "Method",
+            "K",
+            "Mean",
+            f"{say.NINETY_FIVE} interval",
+            *(f"Seed {seed}" for seed in results.seeds),
+        ),
+        groups=tuple(groups),
+        strong=2,
+    )
+
+
+def _seed_row(
+    label: str,
+    k: int | None,
+    estimate: Estimate,
+    by_seed: Mapping[int, float],
+    seeds: tuple[int, ...],
+) -> tuple[str, ...]:
+    return (
+        label,
+        say.examples(k),
+        say.number(estimate.mean),
+        say.interval(estimate),
+        *(say.number(by_seed[seed]) for seed in seeds),
     )
 
 
 def comparison_table(results: Results) -> TableView:
-    """Paired differences of each method to each baseline; no rows without any."""
-    rows = []
-    for c in results.comparisons():
-        better = (c.estimate.mean > 0) == results.metric(c.metric).higher_is_better
-        verdict = ("better" if better else "worse") if c.estimate.excludes_zero else "not separated"
-        rows.append(
-            (
-                results.metric(c.metric).label,
-                results.split(c.split).label,
-                say.examples(c.k),
-                f"{results.method(c.method).label} {say.MINUS} {results.method(c.baseline).label}",
-                say.signed(c.estimate.mean),
-                _signed_interval(c.estimate.low, c.estimate.high),
-                verdict if c.estimate.runs > 1 else "one seed",
-            )
-        )
+    """Paired differences of each method to each baseline; no groups without any."""
+    comparisons = tuple(results.comparisons())
+    groups = []
+    for split in results.splits:
+        rows = tuple(_comparison_row(results, c) for c in comparisons if c.split == split.key)
+        if rows:
+            groups.append(RowGroup(split.label, rows))
     return TableView(
-        caption="Differences by seed: both methods saw the same data under the same seed.",
-        header=("Metric", "Tasks", "K", "Difference", "Mean", "95 % interval", "Verdict"),
-        rows=tuple(rows),
-        strong=4,
+        caption="Differences by seed: under one seed both methods saw the same data.",
+        header=("Difference", "Metric", "K", "Mean", f"{say.NINETY_FIVE} interval", "Verdict"),
+        groups=tuple(groups),
+        strong=3,
+    )
+
+
+def _comparison_row(results: Results, c: Comparison) -> tuple[str, ...]:
+    better = (c.estimate.mean > 0) == results.metric(c.metric).higher_is_better
+    verdict = ("better" if better else "worse") if c.estimate.excludes_zero else "not separated"
+    return (
+        f"{results.method(c.method).label} {say.MINUS} {results.method(c.baseline).label}",
+        results.metric(c.metric).label,
+        say.examples(c.k),
+        say.signed(c.estimate.mean),
+        _signed_interval(c.estimate.low, c.estimate.high),
+        verdict if c.estimate.runs > 1 else "one seed",
     )
 
 

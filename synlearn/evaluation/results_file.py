@@ -17,7 +17,7 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from synlearn.errors import InputError
-from synlearn.evaluation.atomic import write_atomically
+from synlearn.evaluation.output import write_output
 from synlearn.evaluation.results import Results
 
 FORMAT = "synlearn.results/1"
@@ -32,7 +32,7 @@ def write_results(results: Results, path: Path) -> None:
     Raises:
         InputError: if the folder does not exist or cannot be written to.
     """
-    write_atomically(path, results_to_json(results).encode())
+    write_output(path, results_to_json(results).encode())
 
 
 def read_results(path: Path) -> Results:

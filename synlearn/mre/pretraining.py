@@ -173,14 +173,19 @@ def flatten_parameters(backbone: Backbone) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in backbone.parameters()])
 
 
+def set_gradients(backbone: Backbone, vector: Tensor) -> None:
+    """Write one vector, in the order of the backbone's modules, into the parameters' gradients."""
+    sizes = [parameter.numel() for parameter in backbone.parameters()]
+    for parameter, part in zip(backbone.parameters(), vector.split(sizes), strict=True):
+        parameter.grad = part.view_as(parameter).to(parameter.dtype)
+
+
 def set_parameters(backbone: Backbone, vector: Tensor) -> None:
     """Write one vector back into the parameters; the inverse of `flatten_parameters`."""
-    start = 0
+    sizes = [parameter.numel() for parameter in backbone.parameters()]
     with torch.no_grad():
-        for parameter in backbone.parameters():
-            stop = start + parameter.numel()
-            parameter.copy_(vector[start:stop].view_as(parameter))
-            start = stop
+        for parameter, part in zip(backbone.parameters(), vector.split(sizes), strict=True):
+            parameter.copy_(part.view_as(parameter))
 
 
 def _mean(parts: Sequence[HingeSum], vector: npt.NDArray[np.float64]) -> Combined:

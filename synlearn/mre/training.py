@@ -45,6 +45,21 @@ class Gathered:
         self.features = torch.cat([self.features, torch.from_numpy(means)])
         self.feature_task = torch.cat([self.feature_task, torch.full((len(means),), task)])
 
+    def mean_features(self) -> Tensor:
+        """Mean over all target datasets of each task that has any, (tasks, f), by task."""
+        rows_of = _rows_by_task(self.feature_task)
+        return torch.stack([self.features[rows_of[task]].mean(dim=0) for task in sorted(rows_of)])
+
+    def instance_variance(self, k: int) -> float:
+        """Variance of one instance's feature about its task's mean, summed over the dimensions.
+
+        Estimated from means over `k` instances: the variance between a task's target datasets,
+        times k.
+        """
+        rows_of = _rows_by_task(self.feature_task)
+        parts = [self.features[rows] for rows in rows_of.values() if len(rows) > 1]
+        return k * float(torch.stack([part.var(dim=0).sum() for part in parts]).mean())
+
     def v_star(self) -> Tensor:
         """Estimated true reusability, (tasks, models) float64; NaN where nothing is known."""
         return self.sums / torch.where(self.counts > 0, self.counts, torch.nan)

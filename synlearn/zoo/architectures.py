@@ -103,7 +103,7 @@ def build_module(architecture: Architecture) -> nn.Sequential:
 def _sprite_cnn(hyperparameters: Hyperparameters) -> Architecture:
     """Three strided convolutions and two linear layers for 64 x 64 single-channel images.
 
-    With the default widths, 170 thousand multiplications an image and 13,610 parameters.
+    With the default widths, 170 thousand multiplications an image and 11,986 parameters.
     """
     widths, hidden = hyperparameters["widths"], hyperparameters["hidden"]
     if isinstance(widths, int) or not isinstance(hidden, int) or len(widths) != 3:
@@ -114,7 +114,7 @@ def _sprite_cnn(hyperparameters: Hyperparameters) -> Architecture:
     first, second, third = widths
     return Architecture(
         name="sprite-cnn",
-        hyperparameters=MappingProxyType(dict(hyperparameters)),
+        hyperparameters=dict(hyperparameters),
         layers=(
             ("conv1", Conv(1, first, kernel=5, stride=4, padding=2)),
             ("relu1", Relu()),
@@ -166,7 +166,6 @@ def architecture(name: str, hyperparameters: Hyperparameters | None = None) -> A
         for number in (value,) if isinstance(value, int) else value:
             if not 1 <= number <= _LARGEST:
                 raise InputError(
-                    f"Hyperparameter {key} of architecture {name} is {number}; "
-                    f"use 1 to {_LARGEST}."
+                    f"Hyperparameter {key} of architecture {name} is {number}; use 1 to {_LARGEST}."
                 )
     return family.builder({**family.defaults, **given})

@@ -84,9 +84,7 @@ class Zoo:
                 f"{path} has format {index.format!r}, but this version reads {FORMAT!r}; "
                 f"build the zoo again."
             )
-        entries = {
-            check_model_id(name, str(path)): entry for name, entry in index.models.items()
-        }
+        entries = {check_model_id(name, str(path)): entry for name, entry in index.models.items()}
         return cls(root, entries, digest_of(data))
 
     def __iter__(self) -> Iterator[ModelId]:

@@ -7,10 +7,14 @@ on disk with its card; a build that was stopped goes on where it was.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +22,6 @@ import numpy as np
 import torch
 
 from synlearn.datasets.dsprites import (
-    INSTANCES,
     ORIENTATIONS,
     SCALES,
     SPLIT_NAME,
@@ -30,13 +33,14 @@ from synlearn.datasets.dsprites import (
     split,
 )
 from synlearn.errors import InputError
-from synlearn.zoo import card as cards
+from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
 from synlearn.zoo.card import InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
 from synlearn.zoo.catalog import (
     Zoo,
     ZooEntry,
     add_model,
+    card_path,
     digest_of,
     finished_model,
     write_index,
@@ -58,16 +62,15 @@ class BuildPlan:
 
     domains: tuple[Domain, ...]
     split_seed: int = 0
-    training: TrainingPlan = TrainingPlan()
+    training: TrainingPlan = field(default_factory=TrainingPlan)
     created: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Models newly on disk. losses: mean squared error of each on its training instances."""
+    """Models that are ready. kept: they were on disk before."""
 
     ids: tuple[ModelId, ...]
-    losses: tuple[float, ...]
     kept: bool
 
 
@@ -79,28 +82,188 @@ def model_id(domain: Domain) -> ModelId:
     return ModelId(f"dsprites-{domain.index:03d}-{domain.name}")
 
 
-def build_zoo(
-    root: Path, plan: BuildPlan, workers: int, on_built: Callable[[Built], None]
-) -> Zoo:
-    """Train the models of the plan that are not in folder `root` yet, and index them all.
+def build_zoo(root: Path, plan: BuildPlan, workers: int, on_built: Callable[[Built], None]) -> Zoo:
+    """Train the plan's models that folder `root` does not hold yet, and index all of the plan.
 
-    workers: processes, of one thread each. on_built: told about models as they get done, first
-    about those found finished (`kept`).
-    Raises InputError when the folder holds a zoo of another plan.
+    workers: processes of one thread each; 1 trains in this process. on_built: told about models as
+    they become ready, first about those found on disk.
+    Returns the zoo, whose index lists exactly the models of the plan.
+    Raises InputError when the folder holds a model of the same id that was trained differently.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    entries = _kept_entries(root, plan)
-    on_built(_kept(root, entries))
-    missing = [domain for domain in plan.domains if model_id(domain) not in entries]
-    # Chunks are cut from the whole plan, so that a resumed build repeats the sums of a whole one.
+    entries = _kept(root, plan)
+    on_built(Built(tuple(entries), kept=True))
+    # Chunks are cut from the whole plan: a build that goes on repeats the sums of an unbroken one.
     chunks = [
         chunk
         for chunk in _chunks(plan.domains)
-        if any(domain in missing for domain in chunk)
+        if not all(model_id(domain) in entries for domain in chunk)
     ]
-    for done in _trained(root, plan, chunks, workers):
-        entries |= done.entries
+    for ready in _trained(root, plan, chunks, workers):
+        new = tuple(model for model in ready if model not in entries)
+        entries |= ready
         write_index(root, entries)
-        on_built(Built(tuple(done.entries), done.losses, kept=False))
+        on_built(Built(new, kept=False))
     write_index(root, entries)
     return Zoo.open(root)
+
+
+def _chunks(domains: Sequence[Domain]) -> list[tuple[Domain, ...]]:
+    return [tuple(domains[start : start + CHUNK]) for start in range(0, len(domains), CHUNK)]
+
+
+def _kept(root: Path, plan: BuildPlan) -> dict[ModelId, ZooEntry]:
+    """Return the digests of the plan's models that are whole on disk."""
+    entries: dict[ModelId, ZooEntry] = {}
+    for domain in plan.domains:
+        finished = finished_model(root, model_id(domain))
+        if finished is None:
+            continue
+        card, entry = finished
+        if not _same_recipe(card, plan, domain):
+            raise InputError(
+                f"{card_path(root, card.id)} describes a model that was trained differently; "
+                f"give the build's former options, or another folder."
+            )
+        entries[card.id] = entry
+    return entries
+
+
+def _same_recipe(card: ModelCard, plan: BuildPlan, domain: Domain) -> bool:
+    expected = _training_run(plan, card.training.loss)
+    return (
+        card.training_data == _training_data(plan, domain)
+        and card.training == expected
+        and card.architecture == ARCHITECTURE
+        and card.hyperparameters == architecture(ARCHITECTURE).hyperparameters
+    )
+
+
+def _trained(
+    root: Path, plan: BuildPlan, chunks: Sequence[Sequence[Domain]], workers: int
+) -> Iterator[dict[ModelId, ZooEntry]]:
+    """Train chunk by chunk; yield the digests of each chunk's models once they are on disk."""
+    if workers <= 1:
+        with _single_thread():
+            for chunk in chunks:
+                yield _train_chunk(root, plan, chunk)
+        return
+    # A fresh interpreter: a forked one may inherit locks that another thread holds.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+        waiting = [pool.submit(_train_chunk, root, plan, chunk) for chunk in chunks]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _start_worker() -> None:
+    """Use one thread, and end when the parent does, even if that was killed."""
+    torch.set_num_threads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _train_chunk(root: Path, plan: BuildPlan, domains: Sequence[Domain]) -> dict[ModelId, ZooEntry]:
+    """Train the models of these domains together and write them with their cards."""
+    network = architecture(ARCHITECTURE)
+    rows = [split(domain, plan.split_seed).training for domain in domains]
+    images = np.stack(
+        [domain_images(domain)[own] for domain, own in zip(domains, rows, strict=True)]
+    )
+    targets = np.stack([domain_targets()[own] for own in rows])
+    ids = [model_id(domain) for domain in domains]
+    trained = train_stack(ids, network, images, targets, plan.training)
+    entries: dict[ModelId, ZooEntry] = {}
+    for row, domain in enumerate(domains):
+        data = to_bytes(ModelFile(network, trained.models.tensors_of(row)))
+        card = _card(plan, domain, data, float(trained.losses[row]))
+        entries[card.id] = add_model(root, card, data)
+    return entries
+
+
+def _card(plan: BuildPlan, domain: Domain, data: bytes, loss: float) -> ModelCard:
+    network = architecture(ARCHITECTURE)
+    return ModelCard(
+        format=card_format.FORMAT,
+        id=model_id(domain),
+        license="apache-2.0",
+        library_name="synlearn",
+        pipeline_tag="image-regression",
+        tags=("dsprites", "image-regression", "safetensors", "synlearn"),
+        datasets=("dsprites",),
+        metrics=("mse",),
+        architecture=network.name,
+        hyperparameters=dict(network.hyperparameters),
+        parameters=network.parameter_count(),
+        sha256=digest_of(data),
+        bytes=len(data),
+        input=InputFormat(shape=network.input_shape, low=0.0, high=1.0, mean=(0.0,), std=(1.0,)),
+        outputs=TARGET_NAMES,
+        training_data=_training_data(plan, domain),
+        training=_training_run(plan, loss),
+        versions={name: version(name) for name in ("numpy", "synlearn", "torch")},
+        created=plan.created,
+    )
+
+
+def _training_data(plan: BuildPlan, domain: Domain) -> TrainingData:
+    return TrainingData(
+        dataset="dsprites",
+        domain=domain.name,
+        domain_index=domain.index,
+        latents={
+            "shape": domain.shape.name.lower(),
+            "scale": SCALES[domain.scale],
+            "orientation": ORIENTATIONS[domain.orientation],
+        },
+        split=SPLIT_NAME,
+        split_seed=plan.split_seed,
+        instances=TRAINING_INSTANCES,
+    )
+
+
+def _training_run(plan: BuildPlan, loss: float) -> TrainingRun:
+    return TrainingRun(
+        optimiser=OPTIMISER,
+        epochs=plan.training.epochs,
+        batch_size=plan.training.batch_size,
+        learning_rate=plan.training.learning_rate,
+        seed=plan.training.seed,
+        loss_function="mean squared error",
+        loss=loss,
+    )
+
+
+def zoo_domains(zoo: Zoo) -> dict[int, ModelId]:
+    """Return the models of a dSprites zoo by the index of the domain each was trained on.
+
+    Raises InputError when the zoo holds a model that is not of dSprites.
+    """
+    domains: dict[int, ModelId] = {}
+    for model in zoo:
+        name = model.split("-")
+        if len(name) < 2 or name[0] != "dsprites" or not name[1].isdigit():
+            raise InputError(
+                f"{zoo.root} holds {model}, which is no dSprites model; give a zoo built with "
+                f"`synlearn zoo build dsprites`."
+            )
+        domains[int(name[1])] = model
+    return domains

@@ -176,7 +176,5 @@ def stack_files(files: Sequence[bytes]) -> StackedModels:
     Raises InputError when one cannot be used or they differ in architecture.
     """
     ids = [hashlib.sha256(data).hexdigest() for data in files]
-    models = [
-        from_bytes(data, f"model {name[:12]}") for name, data in zip(ids, files, strict=True)
-    ]
+    models = [from_bytes(data, f"model {name[:12]}") for name, data in zip(ids, files, strict=True)]
     return StackedModels.of(ids, models)

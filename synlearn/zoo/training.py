@@ -32,9 +32,9 @@ class TrainingPlan:
     seed: behind initial weights and the order of instances. learning_rate: the cycle's highest.
     """
 
-    epochs: int = 30
-    batch_size: int = 40
-    learning_rate: float = 5e-3
+    epochs: int = 20
+    batch_size: int = 32
+    learning_rate: float = 1e-2
     seed: int = 0
 
 
@@ -92,9 +92,7 @@ def train_stack(
     return TrainedStack(models, _losses(models, inputs, wanted, plan.batch_size))
 
 
-def initial_stack(
-    ids: Sequence[str], architecture: Architecture, seed: int
-) -> dict[str, Tensor]:
+def initial_stack(ids: Sequence[str], architecture: Architecture, seed: int) -> dict[str, Tensor]:
     """Return untrained tensors, each drawn from the stable stream named after seed, id and tensor.
 
     Weights are uniform in +-sqrt(3 / fan-in) (variance 1 / fan-in), biases in +-sqrt(1 / fan-in).

@@ -1,13 +1,14 @@
 """Model files: safetensors that name their architecture, so that a file alone makes a model.
 
-The safetensors header's metadata holds `format`, `architecture` (a name of our closed registry) and
-`hyperparameters` (JSON); the tensors are float32 with the names and shapes that the architecture
-prescribes. Nothing is unpickled or imported.
+The safetensors metadata has one entry, `synlearn`: a JSON object of `format`, `architecture` (a
+name of our closed registry) and `hyperparameters`. One entry, because the library writes several in
+a random order, and the same model must give the same bytes. The tensors are float32 with the names
+and shapes that the architecture prescribes. Nothing is unpickled or imported.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import torch
@@ -23,9 +24,19 @@ from synlearn.zoo.architectures import (
     architecture,
     build_module,
 )
+from synlearn.zoo.records import RecordError, parse_record
 
 FORMAT: Final = "synlearn-model/1"
+METADATA_KEY: Final = "synlearn"
 _HEADER_LIMIT: Final = 2**20
+"""Bytes of the safetensors header; ours has about 700."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    format: str
+    architecture: str
+    hyperparameters: Hyperparameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +55,11 @@ class ModelFile:
 
 def to_bytes(model: ModelFile) -> bytes:
     """Serialise a model; the same model gives the same bytes."""
-    metadata = {
-        "format": FORMAT,
-        "architecture": model.architecture.name,
-        "hyperparameters": json.dumps(dict(model.architecture.hyperparameters), sort_keys=True),
+    header = _Header(FORMAT, model.architecture.name, model.architecture.hyperparameters)
+    tensors = {
+        name: model.tensors[name].contiguous() for name in model.architecture.tensor_shapes()
     }
-    tensors = {name: model.tensors[name].contiguous() for name in model.architecture.tensor_shapes()}
-    return serialise_tensors(tensors, metadata)
+    return serialise_tensors(tensors, {METADATA_KEY: json.dumps(asdict(header), sort_keys=True)})
 
 
 def from_bytes(data: bytes, where: str) -> ModelFile:
@@ -60,15 +69,8 @@ def from_bytes(data: bytes, where: str) -> ModelFile:
     Raises InputError when it is truncated or not such a file, names an architecture that the
     registry lacks, has tensors the architecture does not prescribe, or values that are not finite.
     """
-    metadata = _metadata(data, where)
-    if metadata.get("format") != FORMAT:
-        raise InputError(
-            f"{where} is not a model of this project: its header lacks format {FORMAT!r}; "
-            f"use a file that `synlearn zoo build` wrote."
-        )
-    described = architecture(
-        metadata.get("architecture", ""), _hyperparameters(metadata.get("hyperparameters"), where)
-    )
+    header = _header(data, where)
+    described = architecture(header.architecture, header.hyperparameters)
     try:
         tensors = parse_tensors(data)
     except SafetensorError as error:
@@ -77,19 +79,22 @@ def from_bytes(data: bytes, where: str) -> ModelFile:
     return ModelFile(described, tensors)
 
 
-def _metadata(data: bytes, where: str) -> dict[str, str]:
-    """Return the header's metadata: 8 bytes of length, then JSON (the safetensors layout)."""
+def _header(data: bytes, where: str) -> _Header:
+    """Read our entry of the metadata: 8 bytes of length, then JSON (the safetensors layout)."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > min(_HEADER_LIMIT, len(data) - 8):
         raise _unreadable(where)
     try:
-        header = json.loads(data[8 : 8 + length])
-    except ValueError as error:
+        outer = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError) as error:
         raise _unreadable(where) from error
-    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    if not isinstance(metadata, dict):
-        raise _unreadable(where)
-    return {str(key): str(value) for key, value in metadata.items()}
+    try:
+        header = parse_record(_Header, outer["__metadata__"][METADATA_KEY].encode())
+    except (KeyError, TypeError, AttributeError, RecordError) as error:
+        raise _foreign(where) from error
+    if header.format != FORMAT:
+        raise _foreign(where)
+    return header
 
 
 def _unreadable(where: str) -> InputError:
@@ -99,37 +104,11 @@ def _unreadable(where: str) -> InputError:
     )
 
 
-def _hyperparameters(text: str | None, where: str) -> Hyperparameters:
-    """Parse the JSON object of whole numbers and lists of them."""
-    try:
-        parsed = json.loads(text or "{}")
-    except ValueError:
-        parsed = None
-    return _checked_hyperparameters(parsed, where)
-
-
-def _checked_hyperparameters(parsed: object, where: str) -> Hyperparameters:
-    """Check that parsed JSON is an object of whole numbers and lists of them; lists become tuples.
-
-    Raises InputError naming `where` otherwise.
-    """
-    hyperparameters: dict[str, int | tuple[int, ...]] = {}
-    if isinstance(parsed, dict):
-        for key, value in parsed.items():
-            if _is_whole(value):
-                hyperparameters[str(key)] = value
-            elif isinstance(value, list) and all(_is_whole(item) for item in value):
-                hyperparameters[str(key)] = tuple(value)
-    if not isinstance(parsed, dict) or len(hyperparameters) != len(parsed):
-        raise InputError(
-            f"{where} has unusable hyperparameters: they must be an object of whole numbers and "
-            f"lists of whole numbers; fetch or build it again."
-        )
-    return hyperparameters
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _foreign(where: str) -> InputError:
+    return InputError(
+        f"{where} is not a model of format {FORMAT!r}, the one this version reads; "
+        f"use a file that `synlearn zoo build` wrote."
+    )
 
 
 def _check(tensors: Mapping[str, Tensor], described: Architecture, where: str) -> None:

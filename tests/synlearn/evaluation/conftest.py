@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from synlearn.evaluation import kendall_tau
-from synlearn.evaluation.provenance import MachineFacts
-from synlearn.evaluation.report_data import Headline, RankPanel, ReportData, TaskTaus
-from synlearn.evaluation.results import (
+from synlearn.evaluation.measurements import (
     Ceiling,
     Measurement,
     Method,
     Metric,
-    Results,
     Role,
     Split,
     Target,
 )
+from synlearn.evaluation.provenance import MachineFacts
+from synlearn.evaluation.report_data import Headline, RankPanel, ReportData, TaskTaus
+from synlearn.evaluation.results import Results
 
 MODELS = {"out": 60, "in": 90}
 NOISE = {"synlearn": 0.3, "direct_mse": 0.95, "oracle": 2.0}
@@ -32,8 +32,8 @@ def made_up_report(seeds: tuple[int, ...] = SEEDS, models: dict[str, int] = MODE
     for (split, method), by_seed in taus.items():
         for _ in seeds:
             truth = rng.normal(size=(40, models[split]))
-            scores = truth + NOISE[method] * rng.normal(size=truth.shape)
-            by_seed.append([kendall_tau(s, t) for s, t in zip(scores, truth, strict=True)])
+            noisy = truth + NOISE[method] * rng.normal(size=truth.shape)
+            by_seed.append([kendall_tau(s, t) for s, t in zip(noisy, truth, strict=True)])
     for split, count in models.items():
         for i in range(3):
             truth = rng.normal(size=count)
@@ -105,6 +105,11 @@ def made_up_report(seeds: tuple[int, ...] = SEEDS, models: dict[str, int] = MODE
 @pytest.fixture(scope="session")
 def report_data() -> ReportData:
     return made_up_report()
+
+
+@pytest.fixture(scope="session")
+def report_of_one_seed() -> ReportData:
+    return made_up_report(seeds=(3,))
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""How providers are gathered for a job."""
+
+import contextlib
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from coordinator.admission import TokenAdmission
+from coordinator.blobs import MemoryBlobs
+from coordinator.session_events import SessionEvent
+from coordinator.session_server import SessionServer
+from protocols.ids import JobId, ProviderId
+
+
+@contextlib.contextmanager
+def embedded_federation(
+    job: JobId,
+    domains: Mapping[ProviderId, int],
+    blobs: MemoryBlobs,
+    *,
+    folder: Path,
+    seed: int,
+    split_seed: int,
+    workers: int,
+    join_timeout: float,
+    on_event: Callable[[SessionEvent], None],
+) -> Iterator[SessionServer]:
+    """Run every provider's node in a few local processes, over loopback sessions.
+
+    Args:
+        job: Which the nodes answer.
+        domains: The dSprites domain of each provider.
+        blobs: Files that the nodes may pull.
+        folder: Where the nodes keep their ledgers; a run that is resumed finds them again.
+        seed: From which the nodes' secrets are made.
+        split_seed: Of the domains' training rows.
+        workers: How many processes.
+        join_timeout: Seconds until all nodes must have joined.
+        on_event: Told what happens to the sessions.
+
+    Raises:
+        ProvidersMissing: Naming those that did not join in time.
+    """
+    tokens = {provider: secrets.token_bytes(32) for provider in domains}
+    server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=on_event)
+    port = server.start()
+    providers = sorted(domains)
+    processes = []
+    try:
+        for index in range(workers):
+            spec = {
+                "job": job,
+                "address": f"127.0.0.1:{port}",
+                "ledger": str(folder / f"worker-{index}-of-{workers}.db"),
+                "seed": seed,
+                "split_seed": split_seed,
+                "nodes": [
+                    {"provider": name, "token": tokens[name].hex(), "domain": domains[name]}
+                    for name in providers[index::workers]
+                ],
+            }
+            processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
+        server.wait_for(providers, join_timeout)
+        yield server
+        server.stop("the job is done")
+        for process in processes:
+            process.wait(timeout=30)
+    finally:
+        server.stop("the coordinator stops")
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
+            process.wait(timeout=30)
+
+
+def _start_worker(spec: dict[str, object], log: Path) -> subprocess.Popen[str]:
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "provider.embedded"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            text=True,
+        )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(spec) + "\n")
+    process.stdin.flush()
+    return process

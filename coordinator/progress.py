@@ -1,0 +1,104 @@
+"""What a running job tells: live in the terminal, and line by line in a JSON log."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from coordinator.job import Job
+from coordinator.session_events import Joined, Rejoined, SessionEvent
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Bars in the terminal and a log on disk.
+
+    Every line of the log is one JSON object with `time` (unix seconds), `event` and its numbers.
+
+    Args:
+        job: Whose rounds are counted.
+        log: File to append to.
+        console: Where the bars go.
+        clock: Unix seconds.
+    """
+
+    def __init__(self, job: Job, log: Path, console: Console, clock: Callable[[], float]) -> None:
+        self._log = log.open("a", encoding="utf-8")
+        self._clock = clock
+        self._bars = Bars(
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        rounds = job.pretraining.rounds if job.pretraining.mode != "off" else 0
+        self._joining = self._bars.add_task("providers joined", total=job.providers.count, note="")
+        self._pretraining = self._bars.add_task("feature pre-training", total=rounds, note="")
+        self._learning = self._bars.add_task(
+            "metric learning", total=job.learning.rounds, note=""
+        )
+        self._answers = self._bars.add_task("answers this question", total=None, note="")
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the bars as they are, and close the log."""
+        self._bars.stop()
+        self._log.close()
+
+    def resumed(self, pretraining_rounds: int, learning_rounds: int) -> None:
+        """Show where the job goes on."""
+        self._bars.update(self._pretraining, completed=pretraining_rounds)
+        self._bars.update(self._learning, completed=learning_rounds)
+        self.write(
+            "started", pretraining_rounds=pretraining_rounds, learning_rounds=learning_rounds
+        )
+
+    def session(self, event: SessionEvent) -> None:
+        """Something happened to a provider's session."""
+        if isinstance(event, Joined):
+            self._bars.advance(self._joining)
+        fields = {name: str(getattr(event, name)) for name in event.__dataclass_fields__}
+        self.write(type(event).__name__.lower(), **fields)
+        if not isinstance(event, Joined | Rejoined):
+            self._bars.console.print(f"[yellow]{event}[/]")
+
+    def answers(self, done: int, asked: int) -> None:
+        """`done` of `asked` answers to the open question have come."""
+        self._bars.update(self._answers, completed=done, total=asked)
+
+    def pretraining(self, rounds: int, loss: float, active_share: float) -> None:
+        """A round of pre-training is done."""
+        note = f"mean hinge {loss:.3f}, active {active_share:.1%}"
+        self._bars.update(self._pretraining, completed=rounds, note=note)
+        self.write("pretraining", round=rounds, loss=loss, active_share=active_share)
+
+    def validation(self, round_index: int, pairs: int, mean: float) -> None:
+        """A round's validation is done."""
+        self.write("validation", round=round_index, pairs=pairs, mean_squared_error=mean)
+
+    def learning(self, rounds: int, loss: float) -> None:
+        """A round of metric learning is done."""
+        self._bars.update(self._learning, completed=rounds, note=f"triplet loss {loss:.3f}")
+        self.write("learning", round=rounds, loss=loss)
+
+    def write(self, event: str, **fields: float | str) -> None:
+        """Append one line to the log."""
+        line = {"time": round(self._clock(), 3), "event": event, **fields}
+        self._log.write(json.dumps(line) + "\n")
+        self._log.flush()

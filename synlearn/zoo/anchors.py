@@ -1,0 +1,46 @@
+"""The public anchor set behind model specifications: rendered sprites between the grid's.
+
+A model's answers to the same public images say what it can do. dSprites lies on a grid of latents;
+the anchors do not, so that none of them is an image that a task is tested on. They are rendered by
+code, and their digest says which they are.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synlearn.datasets.dsprites_renderer import Shape, render
+from synlearn.datasets.stable_draw import stable_uniform
+
+ANCHORS: Final = 256
+_PURPOSE: Final = "synlearn/anchors/sprites/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorSet:
+    """Public images that models are described by.
+
+    Attributes:
+        images: (a, 64, 64) uint8, 0 or 1.
+        digest: SHA-256, hex, of their shape and pixels.
+    """
+
+    images: NDArray[np.uint8]
+    digest: str
+
+
+@cache
+def sprite_anchors() -> AnchorSet:
+    """Render the 256 anchors: shapes in turn, all other latents uniform over their whole range."""
+    draws = stable_uniform(_PURPOSE, 4 * ANCHORS).reshape(4, ANCHORS)
+    scale, orientation = 0.5 + draws[0] / 2, 2 * np.pi * draws[1]
+    images = np.empty((ANCHORS, 64, 64), np.uint8)
+    for shape in Shape:
+        rows = slice(int(shape), None, len(Shape))
+        images[rows] = render(shape, scale[rows], orientation[rows], draws[2][rows], draws[3][rows])
+    content = str(images.shape).encode() + np.packbits(images).tobytes()
+    return AnchorSet(images, hashlib.sha256(content).hexdigest())
