@@ -245,5 +245,5 @@ def _options(limits: Limits) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", keepalive),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
-        ("grpc.http2.min_ping_interval_without_data_ms", min(keepalive, 10_000)),
+        ("grpc.http2.min_ping_interval_without_data_ms", min(keepalive // 2, 10_000)),
     ]

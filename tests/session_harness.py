@@ -3,12 +3,12 @@ end would send."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, Unpack
 
 import grpc
 
@@ -94,18 +94,61 @@ class Echo:
         self.acknowledged.append(up_to)
 
 
+Node: TypeAlias = "Future[Farewell]"
+
+
+class Changes(TypedDict, total=False):
+    """What a test may want different in a node."""
+
+    token: bytes
+    job: JobId
+    limits: Limits
+    tls: ClientTls | None
+    cache: BlobCache
+
+
+def start_node(
+    provider: ProviderId, responder: Echo, port: int, **changes: Unpack[Changes]
+) -> Node:
+    """Run a node in the nodes' loop; cancel it, or wait for its farewell."""
+    limits = changes.get("limits", QUICK)
+
+    async def run() -> Farewell:
+        return await NodeSession(
+            provider,
+            changes.get("job", JOB),
+            changes.get("token", TOKEN),
+            f"localhost:{port}",
+            responder,
+            changes.get("cache") or BlobCache(),
+            connections=Connections(limits),
+            tls=changes.get("tls"),
+            limits=limits,
+            backoff=AT_ONCE,
+        ).run()
+
+    return in_node_loop(run())
+
+
 class Site:
     """A coordinator and its nodes."""
 
-    def __init__(self, *, limits: Limits = QUICK, tls: ServerTls | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        providers: Sequence[ProviderId] = (ALICE, BOB),
+        limits: Limits = QUICK,
+        tls: ServerTls | None = None,
+        names_in_certificates: bool = False,
+    ) -> None:
         self.events: list[SessionEvent] = []
         self.blobs = MemoryBlobs()
         self.limits = limits
         self.tls = tls
-        self.admission = TokenAdmission({ALICE: TOKEN, BOB: TOKEN})
+        self.admission = TokenAdmission(dict.fromkeys(providers, TOKEN), names_in_certificates)
         self.server = self._server("127.0.0.1:0")
         self.port = self.server.start()
-        self.nodes: list[Future[Farewell]] = []
+        self.nodes: list[Node] = []
 
     def _server(self, address: str) -> SessionServer:
         return SessionServer(
@@ -123,42 +166,25 @@ class Site:
         self.server = self._server(f"127.0.0.1:{self.port}")
         self.server.start()
 
-    def node(
-        self,
-        provider: ProviderId,
-        responder: Echo,
-        *,
-        token: bytes = TOKEN,
-        job: JobId = JOB,
-        port: int | None = None,
-        limits: Limits = QUICK,
-        tls: ClientTls | None = None,
-    ) -> Future[Farewell]:
-        """Start a node."""
-
-        async def run() -> Farewell:
-            return await NodeSession(
-                provider,
-                job,
-                token,
-                f"localhost:{port or self.port}",
-                responder,
-                BlobCache(),
-                connections=Connections(limits),
-                tls=tls,
-                limits=limits,
-                backoff=AT_ONCE,
-            ).run()
-
-        future = in_node_loop(run())
-        self.nodes.append(future)
-        return future
+    def node(self, provider: ProviderId, responder: Echo, **changes: Unpack[Changes]) -> Node:
+        """Start a node of this site."""
+        node = start_node(provider, responder, self.port, **changes)
+        self.nodes.append(node)
+        return node
 
 
 @contextmanager
-def site(*, limits: Limits = QUICK, tls: ServerTls | None = None) -> Iterator[Site]:
+def site(
+    *,
+    providers: Sequence[ProviderId] = (ALICE, BOB),
+    limits: Limits = QUICK,
+    tls: ServerTls | None = None,
+    names_in_certificates: bool = False,
+) -> Iterator[Site]:
     """A site that is torn down, whatever happens in it."""
-    made = Site(limits=limits, tls=tls)
+    made = Site(
+        providers=providers, limits=limits, tls=tls, names_in_certificates=names_in_certificates
+    )
     try:
         yield made
     finally:
@@ -231,13 +257,16 @@ def bare_provider(port: int) -> Iterator[BareProvider]:
         provider.close()
 
 
-class BareCoordinator:
-    """A coordinator's end in the test's hands: one script a stream, the last one for ever.
+Script: TypeAlias = Sequence[bytes | type[f.Frame]]
 
-    A script is what to send, in order; a callable in it is called with the frames received so far.
+
+class BareCoordinator:
+    """A coordinator's end in the test's hands: one script for each stream, the last one for ever.
+
+    A script is what to send, in order; a kind of frame in it waits until the node sent one.
     """
 
-    def __init__(self, *scripts: list[bytes]) -> None:
+    def __init__(self, *scripts: Script) -> None:
         self.streams = 0
         self.got: SimpleQueue[f.Frame] = SimpleQueue()
         self._scripts = scripts
@@ -255,16 +284,28 @@ class BareCoordinator:
         script = self._scripts[min(self.streams, len(self._scripts) - 1)]
         self.streams += 1
         closed = threading.Event()
-        threading.Thread(target=self._listen, args=(incoming, closed), daemon=True).start()
-        yield from script
+        seen: SimpleQueue[type[f.Frame]] = SimpleQueue()
+        threading.Thread(target=self._listen, args=(incoming, closed, seen), daemon=True).start()
+        for step in script:
+            if isinstance(step, bytes):
+                yield step
+            else:
+                while seen.get(timeout=SOON) is not step:
+                    pass
         while not (closed.is_set() or self._over.is_set()):
             closed.wait(0.01)
 
-    def _listen(self, incoming: Iterator[bytes], closed: threading.Event) -> None:
+    def _listen(
+        self,
+        incoming: Iterator[bytes],
+        closed: threading.Event,
+        seen: SimpleQueue[type[f.Frame]],
+    ) -> None:
         try:
             for message in incoming:
                 for frame in decode(message, Limits()):
                     self.got.put(frame)
+                    seen.put(type(frame))
         except Exception:  # noqa: S110 - the stream is over, which is all that matters here
             pass
         closed.set()
@@ -282,7 +323,7 @@ class BareCoordinator:
 
 
 @contextmanager
-def bare_coordinator(*scripts: list[bytes]) -> Iterator[BareCoordinator]:
+def bare_coordinator(*scripts: Script) -> Iterator[BareCoordinator]:
     coordinator = BareCoordinator(*scripts)
     try:
         yield coordinator

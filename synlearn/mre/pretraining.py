@@ -118,7 +118,7 @@ def hinge_gradient(backbone: Backbone, grouped: Tensor, margin: float) -> HingeS
     gradients = torch.autograd.grad(total, parameters)
     return HingeSum(
         vector=torch.cat([gradient.flatten() for gradient in gradients]).numpy(),
-        hinge_sum=float(total),
+        hinge_sum=float(total.detach()),
         active=int((each > 0).sum()),
         triplets=triplet_count(classes, rows),
     )

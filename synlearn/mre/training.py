@@ -37,12 +37,12 @@ class Gathered:
     def add_validation(self, tasks: Indices, models: Indices, sums: Float64, counts: Float64) -> None:
         """Add sums (t, m) and counts (t,) for the given tasks and models."""
         cells = torch.from_numpy(tasks)[:, None], torch.from_numpy(models)[None, :]
-        self.sums[cells] += torch.from_numpy(sums)
-        self.counts[cells] += torch.from_numpy(counts)[:, None]
+        self.sums[cells] += torch.tensor(sums)
+        self.counts[cells] += torch.tensor(counts)[:, None]
 
     def add_features(self, task: int, means: npt.NDArray[np.float32]) -> None:
         """Add target datasets, (draws, f), of one task."""
-        self.features = torch.cat([self.features, torch.from_numpy(means)])
+        self.features = torch.cat([self.features, torch.tensor(means)])
         self.feature_task = torch.cat([self.feature_task, torch.full((len(means),), task)])
 
     def mean_features(self) -> Tensor:

@@ -198,6 +198,7 @@ def test_a_question_too_large_for_the_provider_is_refused_here() -> None:
         (encode(f.BlobChunk(DIGEST, 0, 0, b"")), Code.OUT_OF_ORDER),
         (encode(f.BlobRequest(DIGEST, 0, 1)) * 9, Code.TOO_MANY),
     ],
+    ids=lambda value: value.name if isinstance(value, Code) else f"{len(value)}_bytes",
 )
 def test_bad_frames_end_one_session_and_no_other(message: bytes, code: Code) -> None:
     with site() as here, bare_provider(here.port) as alice, bare_provider(here.port) as bob:

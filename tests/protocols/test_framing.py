@@ -115,6 +115,7 @@ def test_damaged_frames_are_frame_errors_or_other_frames(
         (b"\x0a\x00" * (MAX_FRAMES + 1), Code.TOO_LARGE),
         (bytes(LIMITS.max_message + 1), Code.TOO_LARGE),
     ],
+    ids=lambda value: value.name if isinstance(value, Code) else f"{len(value)}_bytes",
 )
 def test_messages_that_cannot_be_read(message: bytes, code: Code) -> None:
     with pytest.raises(FrameError) as caught:

@@ -142,6 +142,7 @@ def test_what_we_put_before_the_last_frame_leaves_first() -> None:
         (encode(f.Ack(QueryId(0, 0, 0))), Code.OUT_OF_ORDER),
         (encode(HELLO), Code.OUT_OF_ORDER),
     ],
+    ids=lambda value: value.name if isinstance(value, Code) else f"{len(value)}_bytes",
 )
 def test_a_peer_that_breaks_a_rule_is_told(message: bytes, code: Code) -> None:
     async def scenario() -> None:

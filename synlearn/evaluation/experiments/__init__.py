@@ -1,0 +1,1 @@
+"""The papers' experiments, given what a job has learned."""
