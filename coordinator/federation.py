@@ -13,6 +13,7 @@ from coordinator.blobs import MemoryBlobs
 from coordinator.session_events import SessionEvent
 from coordinator.session_server import SessionServer
 from protocols.ids import JobId, ProviderId
+from synlearn.errors import InputError
 
 
 @contextlib.contextmanager
@@ -42,8 +43,10 @@ def embedded_federation(
         on_event: Told what happens to the sessions.
 
     Raises:
+        InputError: The folder's ledgers are those of another number of processes.
         ProvidersMissing: Naming those that did not join in time.
     """
+    _check_workers(folder, workers)
     tokens = {provider: secrets.token_bytes(32) for provider in domains}
     server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=on_event)
     port = server.start()
@@ -74,6 +77,17 @@ def embedded_federation(
             if process.stdin is not None:
                 process.stdin.close()
             process.wait(timeout=30)
+
+
+def _check_workers(folder: Path, workers: int) -> None:
+    """Refuse to spread the nodes anew: they would not find what they have answered before."""
+    for ledger in folder.glob("worker-*-of-*.db"):
+        before = ledger.stem.rpartition("-")[2]
+        if before != str(workers):
+            raise InputError(
+                f"the run in {folder.parent} began with {before} local processes, not {workers}; "
+                f"resume it with --embedded {before}."
+            )
 
 
 def _start_worker(spec: dict[str, object], log: Path) -> subprocess.Popen[str]:

@@ -71,10 +71,6 @@ def run_embedded(
     zoo = Zoo.open(job.zoo)
     participants = learning_models(job, zoo)
     specifications = specifications_of(zoo)
-    folder = RunFolder(out)
-    folder.open(job, resume=resume)
-    torch.set_num_threads(job.threads)
-
     providers = {ProviderId(f"provider-{domain:03d}"): domain for domain in participants}
     ids = list(participants.values())
     blobs = MemoryBlobs()
@@ -83,6 +79,10 @@ def run_embedded(
         specifications=torch.from_numpy(specifications.select(ids).vectors),
         anchors=specifications.anchors,
     )
+    # Only now: a zoo that cannot be used must leave no folder behind.
+    folder = RunFolder(out)
+    folder.open(job, zoo.digest, resume=resume)
+    torch.set_num_threads(job.threads)
     state = initial_state(job, len(providers), len(ids), models.specifications.shape[1])
     saved = folder.load()
     if saved is not None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
@@ -76,7 +77,7 @@ class Progress(AbstractContextManager["Progress"]):
         fields = {name: str(getattr(event, name)) for name in event.__dataclass_fields__}
         self.write(type(event).__name__.lower(), **fields)
         if not isinstance(event, Joined | Rejoined):
-            self._bars.console.print(f"[yellow]{event}[/]")
+            self._bars.console.print(f"[yellow]{escape(str(event))}[/]")
 
     def answers(self, done: int, asked: int) -> None:
         """`done` of `asked` answers to the open question have come."""

@@ -40,7 +40,10 @@ class Questions:
     """
 
     def __init__(
-        self, server: Asked, timeout: float, on_answer: Callable[[int, int], None] = lambda _done, _asked: None
+        self,
+        server: Asked,
+        timeout: float,
+        on_answer: Callable[[int, int], None] = lambda _done, _asked: None,
     ) -> None:
         self._server = server
         self._timeout = timeout

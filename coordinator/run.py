@@ -20,6 +20,7 @@ from protocols.queries import (
     PretrainingGradient,
     PretrainingUpdate,
     Query,
+    QueryError,
     SquaredError,
     TargetFeatures,
 )
@@ -123,6 +124,9 @@ class Run:
         answers = self._questions.ask(query_id, dict.fromkeys(self._providers, query))
         self._blobs.withdraw(digest)
         name = "gradient" if settings.mode == "gradient" else "change"
+        parameters = sum(parameter.numel() for parameter in self._state.backbone.parameters())
+        for provider, answer in answers.items():
+            _check_length(provider, name, answer[name], parameters)
         return [_hinge_sum(answer, name) for answer in answers.values()]
 
     def update_backbone(self, parts: Sequence[HingeSum]) -> None:
@@ -169,7 +173,10 @@ class Run:
         for task, answer in zip(
             sample.tasks, self._ask_tasks(TARGETS, sample, query), strict=True
         ):
-            self._state.gathered.add_features(int(task), answer["means"])
+            means = answer["means"]
+            width = self._job.pretraining.features
+            _check_length(self._providers[task], "means", means, width)
+            self._state.gathered.add_features(int(task), means)
 
     def update_metric(self) -> None:
         """Minimise equation 2 on all that was gathered so far (line 11)."""
@@ -229,6 +236,17 @@ def _hinge_sum(answer: Answer, name: str) -> HingeSum:
     return HingeSum(
         vector, float(answer["hinge_sum"]), int(answer["active"]), int(answer["triplets"])
     )
+
+
+def _check_length(
+    provider: ProviderId, name: str, array: npt.NDArray[np.floating], length: int
+) -> None:
+    """Refuse what the closed list cannot know: an array that does not fit this job's backbone."""
+    if array.shape[-1] != length:
+        raise QueryError(
+            f"provider {provider}: '{name}' has length {array.shape[-1]}, but the backbone asks "
+            f"for {length}"
+        )
 
 
 def _half_cosine(start: float, step: int, steps: int) -> float:

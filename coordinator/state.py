@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from coordinator.job import Job
+from synlearn.errors import InputError
 from synlearn.mre.backbone import Backbone, BackboneSpec
 from synlearn.mre.metric import Metric, MetricSpec
 from synlearn.mre.training import Gathered, MetricLearner
@@ -82,7 +83,21 @@ def state_tensors(state: State) -> Tensors:
 
 
 def restore_state(state: State, tensors: Tensors) -> None:
-    """Make a fresh state what `state_tensors` was called on."""
+    """Make a fresh state what `state_tensors` was called on.
+
+    Raises:
+        InputError: A tensor is missing or does not fit the job.
+    """
+    try:
+        _restore(state, tensors)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(
+            "the checkpoint does not fit the job: it is damaged, or another version wrote it; "
+            "delete the run's folder and start the job again."
+        ) from error
+
+
+def _restore(state: State, tensors: Tensors) -> None:
     progress = tensors["progress"].tolist()
     state.pretraining_rounds, state.learning_rounds, state.learner.done = progress
     state.gathered.sums = tensors["gathered.sums"]

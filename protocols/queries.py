@@ -18,7 +18,7 @@ from typing import Any, ClassVar, TypeAlias, get_type_hints
 import numpy as np
 import numpy.typing as npt
 
-from protocols.errors import Code, Refused
+from protocols.errors import Code, FrameError, Refused
 from protocols.values import Value, decode_values, encode_values
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -236,9 +236,12 @@ def decode_query(body: bytes) -> Query:
 
     Raises:
         Refused: The function is not on the closed list, or a parameter is missing, unknown, of
-            the wrong type or out of range.
+            the wrong type or out of range; nothing else, whatever the bytes.
     """
-    function, values = decode_values(body)
+    try:
+        function, values = decode_values(body)
+    except FrameError as error:
+        raise Refused(Code.BAD_PARAMETERS, local=f"the body is unreadable: {error}") from error
     kind = QUERIES.get(function)
     if kind is None:
         raise Refused(Code.UNKNOWN_FUNCTION, local=f"asked for '{function[:80]}'")
@@ -273,7 +276,10 @@ def decode_answer(query: Query, body: bytes) -> Answer:
     Raises:
         QueryError: As `encode_answer`, or the body holds something other than arrays.
     """
-    _, values = decode_values(body)
+    try:
+        _, values = decode_values(body)
+    except FrameError as error:
+        raise QueryError(f"{query.function}: the answer is unreadable: {error}") from error
     answer: Answer = {}
     for name, value in values.items():
         if not isinstance(value, np.ndarray):

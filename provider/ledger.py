@@ -129,7 +129,7 @@ def check_repeat(query: QueryId, body: Digest, recorded: Digest, state: State) -
     if body != recorded:
         raise Refused(
             Code.DIFFERENT_BODY,
-            local=f"question {query} came again with another body ({body[:12]}, was {recorded[:12]})",
+            local=f"question {query} came with another body ({body[:12]}, was {recorded[:12]})",
         )
     if state is State.ACKNOWLEDGED:
         raise Refused(

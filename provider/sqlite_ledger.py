@@ -80,7 +80,7 @@ class SqliteLedger:
         """Store the answer of an open question."""
         self._file.run(
             "UPDATE questions SET state = ?, answer = ?, digest = ?, computed = computed + 1"
-            f" WHERE {_KEY}",
+            f" WHERE {_KEY}",  # noqa: S608  # a constant
             (State.ANSWERED.value, answer, digest_of(answer), *self._key(query)),
         )
 

@@ -23,6 +23,13 @@ from synlearn.errors import InputError
 
 T = TypeVar("T")
 _MISSING = dataclasses.MISSING
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    Path: "a path, written as a text",
+}
 
 
 def setting(
@@ -144,8 +151,7 @@ def _typed(value: Any, kind: Any, place: str) -> Any:  # noqa: ANN401
     if kind is Path and isinstance(value, str):
         return Path(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-        raise InputError(f"{place} must be {words.get(kind, kind.__name__)}, not {value!r}.")
+        raise InputError(f"{place} must be {_WORDS.get(kind, kind.__name__)}, not {value!r}.")
     if kind is float and not math.isfinite(value):
         raise InputError(f"{place} is {value}; it must be a finite number.")
     return value

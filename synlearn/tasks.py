@@ -10,6 +10,9 @@ from synlearn.errors import InputError
 
 Indices = npt.NDArray[np.int64]
 
+SAMPLING = 0
+"""Keeps these draws apart from others of the same seed and round."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -36,7 +39,7 @@ class TaskEnvironment:
 
     def sample(self, round_index: int, tasks: int, models: int) -> Sample:
         """Draw for one round; asking for more than there are draws all."""
-        random = np.random.default_rng([self.seed, round_index])
+        random = np.random.default_rng([self.seed, SAMPLING, round_index])
         return Sample(
             np.sort(random.choice(self.tasks, size=min(tasks, self.tasks), replace=False)),
             np.sort(random.choice(self.models, size=min(models, self.models), replace=False)),

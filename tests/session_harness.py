@@ -39,7 +39,7 @@ T = TypeVar("T")
 JOB = JobId("job")
 TOKEN = b"token"
 ALICE, BOB = ProviderId("alice"), ProviderId("bob")
-SOON = 5.0
+SOON = 20.0
 """Seconds that nothing here takes, unless it fails."""
 QUICK = Limits(farewell=0.5)
 AT_ONCE = Backoff(first=0.02, most=0.1)

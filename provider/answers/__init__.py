@@ -3,11 +3,6 @@
 Everything here runs after policy and ledger agreed, in the one computing thread.
 """
 
-from provider.answers.context import Context
-from provider.answers.describe import describe
-from provider.answers.pretraining import pretraining_gradient, pretraining_update
-from provider.answers.squared_error import squared_error
-from provider.answers.target_features import target_features
 from protocols.queries import (
     Answer,
     Describe,
@@ -17,6 +12,11 @@ from protocols.queries import (
     SquaredError,
     TargetFeatures,
 )
+from provider.answers.context import Context
+from provider.answers.describe import describe
+from provider.answers.pretraining import pretraining_gradient, pretraining_update
+from provider.answers.squared_error import squared_error
+from provider.answers.target_features import target_features
 
 __all__ = ["Context", "answer"]
 

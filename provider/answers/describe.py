@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from provider.answers.context import Context
 from protocols.queries import Answer
+from provider.answers.context import Context
 
 
 def describe(context: Context) -> Answer:

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate
 from provider.answers.context import Context
 from provider.models import as_precision
-from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate
+from synlearn.mre.backbone import Backbone
 from synlearn.mre.pretraining import HingeSum, hinge_gradient, local_update, make_classes
 
 
@@ -25,7 +26,7 @@ def pretraining_update(query: PretrainingUpdate, context: Context) -> Answer:
     return {"change": part.vector, **_counts(part)}
 
 
-def _backbone(digest: str, context: Context):  # noqa: ANN202
+def _backbone(digest: str, context: Context) -> Backbone:
     return context.models.backbone(digest, context.files[digest])
 
 

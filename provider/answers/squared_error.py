@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from provider.answers.context import Context
 from protocols.errors import Code, Refused
 from protocols.queries import Answer, SquaredError
+from provider.answers.context import Context
 from synlearn.validation.squared_error import psi
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from provider.answers.context import Context
 from protocols.queries import Answer, TargetFeatures
+from provider.answers.context import Context
 from synlearn.mre.task_transform import mean_features
 
 

@@ -64,8 +64,9 @@ class Backbone(nn.Module):
 
 
 def _normalised(channels: int) -> nn.GroupNorm:
-    """Group normalisation with groups of eight channels (one group below sixteen)."""
-    return nn.GroupNorm(max(1, channels // 8), channels)
+    """Group normalisation: groups of eight channels, or the next larger size that divides them."""
+    groups = next(count for count in range(max(1, channels // 8), 0, -1) if channels % count == 0)
+    return nn.GroupNorm(groups, channels)
 
 
 def _conv4(channels: int, width: int) -> tuple[nn.Module, int]:
@@ -120,10 +121,14 @@ BACKBONES: dict[str, Callable[[int, int], tuple[nn.Module, int]]] = {
 
 
 def save_backbone(backbone: Backbone) -> bytes:
-    """Return the backbone as one safetensors file, its spec in the file's metadata."""
+    """Return the backbone as one safetensors file, its spec in the file's metadata.
+
+    The same backbone gives the same bytes, as the digest that names it needs; the spec is one
+    entry, because safetensors writes several in random order.
+    """
     weights = {name: tensor.contiguous() for name, tensor in backbone.state_dict().items()}
     spec = json.dumps(asdict(backbone.spec), sort_keys=True)
-    return save(weights, metadata={"format": "pt", "backbone": spec})
+    return save(weights, metadata={"backbone": spec})
 
 
 def load_backbone(data: bytes) -> Backbone:
@@ -137,14 +142,19 @@ def load_backbone(data: bytes) -> Backbone:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         spec = BackboneSpec(**json.loads(header["__metadata__"]["backbone"]))
         weights = load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("the backbone file is damaged or is no backbone; fetch it again.") from error
-    precision = next(iter(weights.values())).dtype if weights else torch.float32
-    backbone = Backbone(spec).to(precision)
+        raise InputError(
+            "the backbone file is damaged or is no backbone; fetch it again."
+        ) from error
+    if {tensor.dtype for tensor in weights.values()} not in ({torch.float32}, {torch.float64}):
+        raise InputError("the backbone file's tensors must all be float32, or all float64.")
+    # On the meta device: a small file that names a huge architecture must not cost its memory.
+    with torch.device("meta"):
+        backbone = Backbone(spec)
     try:
-        backbone.load_state_dict(weights)
+        backbone.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise InputError("the backbone file's tensors do not fit its architecture.") from error
     if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):

@@ -34,7 +34,9 @@ class Gathered:
         self.features = torch.zeros(0, width)
         self.feature_task = torch.zeros(0, dtype=torch.int64)
 
-    def add_validation(self, tasks: Indices, models: Indices, sums: Float64, counts: Float64) -> None:
+    def add_validation(
+        self, tasks: Indices, models: Indices, sums: Float64, counts: Float64
+    ) -> None:
         """Add sums (t, m) and counts (t,) for the given tasks and models."""
         cells = torch.from_numpy(tasks)[:, None], torch.from_numpy(models)[None, :]
         self.sums[cells] += torch.tensor(sums)
@@ -54,10 +56,12 @@ class Gathered:
         """Variance of one instance's feature about its task's mean, summed over the dimensions.
 
         Estimated from means over `k` instances: the variance between a task's target datasets,
-        times k.
+        times k. Where no task has two, 1, the most that features of unit length can have.
         """
         rows_of = _rows_by_task(self.feature_task)
         parts = [self.features[rows] for rows in rows_of.values() if len(rows) > 1]
+        if not parts:
+            return 1.0
         return k * float(torch.stack([part.var(dim=0).sum() for part in parts]).mean())
 
     def v_star(self) -> Tensor:

@@ -49,7 +49,7 @@ def received(coordinator: BareCoordinator, kind: type[f.Frame]) -> f.Frame:
 
 
 def test_it_greets_and_leaves_when_told() -> None:
-    with bare_coordinator([WELCOME, GOODBYE]) as coordinator:
+    with bare_coordinator([f.Hello, WELCOME, GOODBYE]) as coordinator:
         assert visit(coordinator) == Farewell("done")
         assert coordinator.receive() == f.Hello(ALICE, JOB, b"token", None, 4, 1000)
 

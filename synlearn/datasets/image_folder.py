@@ -1,0 +1,78 @@
+"""Examples from a folder of image files, with their targets in `targets.csv` where given."""
+
+import csv
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from synlearn.datasets.examples import Examples, ImageShape, checked_targets
+from synlearn.errors import InputError
+
+SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".bmp")
+TARGETS: Final = "targets.csv"
+
+
+def load_image_folder(folder: Path, shape: ImageShape) -> Examples:
+    """Load all images of a folder, sorted by name, converted to `shape`.
+
+    `targets.csv`, where it is there, has a header line `file,<name>,...` and a line for each
+    image with the values to predict.
+
+    Raises:
+        InputError: The folder holds no image, one cannot be read, or the targets do not match.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; give a folder of images.")
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(
+            f"{folder} holds no images ({', '.join(SUFFIXES)}); put the examples into it."
+        )
+    images = np.stack([_load_image(file, shape) for file in files])
+    names = tuple(file.name for file in files)
+    listed = folder / TARGETS
+    targets = _load_targets(listed, names) if listed.exists() else None
+    return Examples(images, targets, names)
+
+
+def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:
+    """Return one image, (channels, height, width) float32 in [0, 1]."""
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("L" if shape.channels == 1 else "RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"{file} is damaged or no image that can be read; replace it or take it out."
+        ) from error
+    if image.size != (shape.width, shape.height):
+        image = image.resize((shape.width, shape.height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, np.float32).reshape(shape.height, shape.width, -1) / 255
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _load_targets(file: Path, names: tuple[str, ...]) -> NDArray[np.float32]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    if not rows or len(rows[0]) < 2 or rows[0][0] != "file":
+        raise InputError(f"{file} must begin with a header line such as 'file,x,y'.")
+    width = len(rows[0])
+    values: dict[str, list[float]] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        try:
+            if len(row) != width:
+                raise ValueError
+            values[row[0]] = [float(cell) for cell in row[1:]]
+        except ValueError as error:
+            raise InputError(
+                f"{file}, line {number}: expected a file name and {width - 1} number(s)."
+            ) from error
+    odd = sorted(set(values) ^ set(names))
+    if odd:
+        kind = "no image" if odd[0] in values else "no line in it"
+        raise InputError(
+            f"{file} does not match the images: {odd[0]} has {kind}; list each image once."
+        )
+    return checked_targets(np.array([values[name] for name in names]), len(names), str(file))

@@ -1,0 +1,107 @@
+"""`synlearn zoo`: build, list, show and verify zoos."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from synlearn.datasets.dsprites import draw_domains
+from synlearn.errors import InputError
+from synlearn.zoo.card import ModelId
+from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.dsprites import BuildPlan, build_zoo
+from synlearn.zoo.specification import specifications_of
+
+zoo_app = typer.Typer(no_args_is_help=True, help="Build and inspect zoos of models.")
+build_app = typer.Typer(no_args_is_help=True, help="Train the source models of an experiment.")
+zoo_app.add_typer(build_app, name="build")
+_errors = Console(stderr=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="ZOO", help="Folder of the zoo.")]
+
+
+@build_app.command()
+def dsprites(
+    out: Annotated[Path, typer.Option(help="Folder of the zoo; finished models are kept.")],
+    domains: Annotated[int, typer.Option(min=1, max=720, help="How many of the 720.")] = 720,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw of domains.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Train one position regressor for each dSprites domain; goes on where it was stopped."""
+    with _explained(), _bar() as bar:
+        plan = BuildPlan(draw_domains(domains, seed))
+        task = bar.add_task("models", total=domains)
+        zoo = build_zoo(
+            out,
+            plan,
+            workers or os.cpu_count() or 1,
+            lambda built: bar.advance(task, len(built.ids)),
+        )
+        specifications_of(zoo)
+    typer.echo(f"{len(zoo)} models in {out}, zoo digest {zoo.digest[:12]}")
+
+
+@zoo_app.command("list")
+def list_models(folder: Folder) -> None:
+    """List the models of a zoo."""
+    with _explained():
+        zoo = Zoo.open(folder)
+        table = Table("model", "architecture", "parameters", "input", "outputs", "training loss")
+        for model in zoo:
+            card = zoo.card(model)
+            table.add_row(
+                model,
+                card.architecture,
+                f"{card.parameters:,}",
+                " x ".join(map(str, card.input.shape)),
+                ", ".join(card.outputs),
+                f"{card.training.loss:.2e}",
+            )
+    Console().print(table)
+
+
+@zoo_app.command()
+def show(folder: Folder, model: Annotated[str, typer.Argument(help="Model id.")]) -> None:
+    """Print a model's card."""
+    with _explained():
+        card = Zoo.open(folder).card(ModelId(model))
+    typer.echo(card.to_json().decode())
+
+
+@zoo_app.command()
+def verify(folder: Folder) -> None:
+    """Read every file of a zoo and check it against its digest; exit code 2 if one is wrong."""
+    with _explained():
+        zoo = Zoo.open(folder)
+    wrong = [(model, problem) for model, problem in zoo.verify() if problem is not None]
+    for _, problem in wrong:
+        _errors.print(f"[red]Error:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+    typer.echo(f"{len(zoo) - len(wrong)} of {len(zoo)} models are as they were built")
+    if wrong:
+        raise typer.Exit(2)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        _errors.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_errors,
+    )
