@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from coordinator.experiment_report import SeedResult, write_outputs
+from coordinator.experiment_report import Experiment, SeedResult, write_outputs
 from coordinator.job import Job
 from coordinator.launch import run_embedded
 from synlearn.datasets.dsprites import draw_domains
@@ -67,7 +67,10 @@ def run_dsprites(plan: ExperimentPlan, console: Console) -> None:
     with timings.measure("evaluation"):
         results = [_evaluate(plan, seed, zoo, table, console) for seed in plan.seeds]
     finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_outputs(plan.out, plan.job, results, timings.seconds, zoo, plan.command, finished)
+    experiment = Experiment(
+        plan.out, plan.job, zoo, timings.seconds, plan.command, finished
+    )
+    write_outputs(experiment, results)
     console.print(f"Report: {plan.out / 'report.html'}   Numbers: {plan.out / 'results.json'}")
 
 

@@ -46,30 +46,37 @@ class SeedResult:
     sides: Mapping[str, SideResult]
 
 
-def write_outputs(
-    out: Path,
-    job: Job,
-    results: Sequence[SeedResult],
-    timings: Mapping[str, float],
-    zoo: Zoo,
-    command: str,
-    finished: str,
-) -> None:
-    """Write `results.json` and `report.html` into `out`."""
-    numbers = _results(out, job, results, timings, zoo, command, finished)
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What was run.
+
+    Attributes:
+        out: Its folder, with a folder `seed-<seed>` for each run.
+        job: The job file's settings.
+        zoo: Source models.
+        timings: Seconds for each part.
+        command: What to type to repeat it.
+        finished: ISO 8601 time.
+    """
+
+    out: Path
+    job: Job
+    zoo: Zoo
+    timings: Mapping[str, float]
+    command: str
+    finished: str
+
+
+def write_outputs(experiment: Experiment, results: Sequence[SeedResult]) -> None:
+    """Write `results.json` and `report.html` into the experiment's folder."""
+    numbers = _results(experiment, results)
+    out = experiment.out
     write_results(numbers, out / "results.json")
     write_report(_report(numbers, results), out / "report.html")
 
 
-def _results(
-    out: Path,
-    job: Job,
-    results: Sequence[SeedResult],
-    timings: Mapping[str, float],
-    zoo: Zoo,
-    command: str,
-    finished: str,
-) -> Results:
+def _results(experiment: Experiment, results: Sequence[SeedResult]) -> Results:
+    out, job, zoo = experiment.out, experiment.job, experiment.zoo
     domains, providers = len(zoo), job.providers.count
     model_bytes = sum(f.stat().st_size for f in (out / f"seed-{results[0].seed}" / "mre").iterdir())
     return Results(
@@ -79,8 +86,8 @@ def _results(
             f"{providers} models; what was learned from them ranks the {domains - providers} "
             f"models of unseen domains for each unseen domain, from K of its images."
         ),
-        command=command,
-        finished=finished,
+        command=experiment.command,
+        finished=experiment.finished,
         seeds=tuple(result.seed for result in results),
         seed_varies=(
             "which domains are learned from, every draw and start of the pre-training and the "
@@ -124,7 +131,7 @@ def _results(
             for side in ("out", "in")
         ),
         targets=_targets(domains),
-        timings=dict(timings),
+        timings=dict(experiment.timings),
         sizes={
             "domains": domains,
             "providers": providers,
@@ -184,7 +191,8 @@ def _report(numbers: Results, results: Sequence[SeedResult]) -> ReportData:
             panel for side in ("in", "out") for panel in _panels(side, first.sides[side])
         ),
         panels_note=(
-            f"Three domains a side, drawn before the run; seed {first.seed}, one image each."
+            "Three domains a side (shape, scale, orientation), drawn before the run; "
+            f"seed {first.seed}, one image each."
         ),
         notes=(
             "Orientation 39 is a full turn, so it repeats orientation 0; and squares and ellipses "
@@ -208,4 +216,4 @@ def _panels(side: str, result: SideResult) -> list[RankPanel]:
 
 
 def _title(domain: Domain) -> str:
-    return f"{domain.shape.name.lower()}, scale {domain.scale}, orientation {domain.orientation}"
+    return f"{domain.shape.name.lower()} · {domain.scale} · {domain.orientation}"

@@ -5,13 +5,14 @@ import json
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from coordinator.admission import TokenAdmission
 from coordinator.blobs import MemoryBlobs
 from coordinator.session_events import SessionEvent
-from coordinator.session_server import SessionServer
+from coordinator.session_server import ProvidersMissing, SessionServer, SessionsStopped
 from protocols.ids import JobId, ProviderId
 from synlearn.errors import InputError
 
@@ -47,8 +48,15 @@ def embedded_federation(
         ProvidersMissing: Naming those that did not join in time.
     """
     _check_workers(folder, workers)
+    stopping = threading.Event()
+    died: list[str] = []
+
+    def tell(event: SessionEvent) -> None:
+        if not stopping.is_set():  # that sessions end is then no news
+            on_event(event)
+
     tokens = {provider: secrets.token_bytes(32) for provider in domains}
-    server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=on_event)
+    server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=tell)
     port = server.start()
     providers = sorted(domains)
     processes = []
@@ -66,17 +74,38 @@ def embedded_federation(
                 ],
             }
             processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
+            _watch(processes[-1], f"worker-{index}", server, stopping, died)
         server.wait_for(providers, join_timeout)
         yield server
-        server.stop("the job is done")
-        for process in processes:
-            process.wait(timeout=30)
+    except (SessionsStopped, ProvidersMissing) as error:
+        if died:
+            raise SessionsStopped(died[0]) from error
+        raise
     finally:
-        server.stop("the coordinator stops")
+        stopping.set()
+        server.stop("the job is done")
         for process in processes:
             if process.stdin is not None:
                 process.stdin.close()
             process.wait(timeout=30)
+
+
+def _watch(
+    process: subprocess.Popen[str],
+    name: str,
+    server: SessionServer,
+    stopping: threading.Event,
+    died: list[str],
+) -> None:
+    """Stop the sessions when a worker ends before its time: nobody would answer."""
+
+    def wait() -> None:
+        code = process.wait()
+        if not stopping.is_set():
+            died.append(f"{name} ended with code {code}; nodes/{name}.log may say why")
+            server.stop(died[-1])
+
+    threading.Thread(target=wait, name=f"watch-{name}", daemon=True).start()
 
 
 def _check_workers(folder: Path, workers: int) -> None:
@@ -99,7 +128,7 @@ def _start_worker(spec: dict[str, object], log: Path) -> subprocess.Popen[str]:
             stderr=errors,
             text=True,
         )
-    assert process.stdin is not None
+    assert process.stdin is not None  # noqa: S101  # a pipe was asked for
     process.stdin.write(json.dumps(spec) + "\n")
     process.stdin.flush()
     return process

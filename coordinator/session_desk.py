@@ -101,7 +101,12 @@ class SessionDesk:
         self._streams[provider] = stream
         limits = self.limits
         stream.send(
-            f.Welcome(min(limits.in_flight, hello.in_flight), limits.max_body, limits.max_chunk)
+            f.Welcome(
+                in_flight=min(limits.in_flight, hello.in_flight),
+                max_body=limits.max_body,
+                max_chunk=limits.max_chunk,
+                blob_window=limits.blob_window,
+            )
         )
         if self._acknowledged is not None and hello.acknowledged != self._acknowledged:
             stream.send(f.Ack(self._acknowledged))

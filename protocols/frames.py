@@ -32,6 +32,7 @@ class Welcome:
     in_flight: int
     max_body: int
     max_chunk: int
+    blob_window: int
     version: int = VERSION
 
 

@@ -173,6 +173,7 @@ def _read_welcome(welcome: pb.Welcome, limits: Limits) -> f.Welcome:
         in_flight=_within("in_flight", welcome.in_flight, 1, 2**20),
         max_body=_within("max_body", welcome.max_body, 1, 2**32 - 1),
         max_chunk=_within("max_chunk", welcome.max_chunk, 1, 2**32 - 1),
+        blob_window=_within("blob_window", welcome.blob_window, 1, 2**32 - 1),
         version=welcome.version,
     )
 
@@ -272,6 +273,7 @@ _WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
             in_flight=x.in_flight,
             max_body=x.max_body,
             max_chunk=x.max_chunk,
+            blob_window=x.blob_window,
         )
     ),
     f.Question: lambda x: pb.Frame(

@@ -7,6 +7,8 @@ MIB = 1024 * KIB
 
 BATCH = 128 * KIB
 """A message takes no further frame once it holds this much; the same at both ends."""
+LARGEST = 1024 * MIB
+"""gRPC itself takes no message of 2 GiB."""
 MAX_FRAMES = 4096
 """Most frames in one message; the same at both ends."""
 
@@ -45,6 +47,8 @@ class Limits:
         for name in self.__dataclass_fields__:
             if getattr(self, name) <= 0:
                 raise ValueError(f"the limit {name} has to be above 0, not {getattr(self, name)}")
+        if max(self.max_body, self.max_chunk) > LARGEST:
+            raise ValueError(f"max_body and max_chunk may be at most {LARGEST} bytes")
 
     @property
     def max_message(self) -> int:

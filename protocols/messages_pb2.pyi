@@ -73,16 +73,18 @@ class Hello(_message.Message):
     def __init__(self, version: _Optional[int] = ..., provider: _Optional[str] = ..., job: _Optional[str] = ..., token: _Optional[bytes] = ..., acknowledged: _Optional[_Union[Query, _Mapping]] = ..., in_flight: _Optional[int] = ..., max_body: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("version", "in_flight", "max_body", "max_chunk")
+    __slots__ = ("version", "in_flight", "max_body", "max_chunk", "blob_window")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     MAX_BODY_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    BLOB_WINDOW_FIELD_NUMBER: _ClassVar[int]
     version: int
     in_flight: int
     max_body: int
     max_chunk: int
-    def __init__(self, version: _Optional[int] = ..., in_flight: _Optional[int] = ..., max_body: _Optional[int] = ..., max_chunk: _Optional[int] = ...) -> None: ...
+    blob_window: int
+    def __init__(self, version: _Optional[int] = ..., in_flight: _Optional[int] = ..., max_body: _Optional[int] = ..., max_chunk: _Optional[int] = ..., blob_window: _Optional[int] = ...) -> None: ...
 
 class Question(_message.Message):
     __slots__ = ("query", "deadline_ms", "body")

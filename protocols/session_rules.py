@@ -130,6 +130,7 @@ class ProviderRules(_Rules):
         self.in_flight = limits.in_flight
         self.max_chunk = limits.max_chunk
         self.max_body = limits.max_body
+        self.blob_window = limits.blob_window
         self.blob_requests: deque[f.BlobRequest] = deque()
 
     def receive(self, frame: f.Frame) -> None:
@@ -157,6 +158,7 @@ class ProviderRules(_Rules):
         elif isinstance(frame, f.Welcome):
             self.max_chunk = min(self.max_chunk, frame.max_chunk)
             self.max_body = min(self.max_body, frame.max_body)
+            self.blob_window = min(self.blob_window, frame.blob_window)
             if frame.in_flight > self.in_flight:
                 raise FrameError(Code.MALFORMED, "Welcome allows more questions than Hello did.")
 

@@ -4,6 +4,7 @@ Keyed by digest, so what one node has pulled and parsed serves the next. Files a
 for an architecture of our own registry, never code.
 """
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -70,7 +71,13 @@ class ModelCache:
 
 
 def as_precision(backbone: Backbone, precision: str) -> Backbone:
-    """Return a private copy of the backbone in float32 or float64."""
-    copy = Backbone(backbone.spec).to(getattr(torch, precision))
-    copy.load_state_dict(backbone.state_dict())
-    return copy
+    """Return the backbone with its parameters in float32 or float64; itself where they are."""
+    dtype = getattr(torch, precision)
+    if next(backbone.parameters()).dtype == dtype:
+        return backbone
+    return private_copy(backbone).to(dtype)
+
+
+def private_copy(backbone: Backbone) -> Backbone:
+    """Return a copy whose parameters may be changed."""
+    return copy.deepcopy(backbone)

@@ -183,5 +183,5 @@ class ProviderStream:
         elif isinstance(frame, f.Ack):
             self._acknowledge(frame)
         elif isinstance(frame, f.Welcome):
-            self._pulls = Pulls(self._limits.blob_window, self._rules.max_chunk)
+            self._pulls = Pulls(self._rules.blob_window, self._rules.max_chunk)
             self._welcomed()

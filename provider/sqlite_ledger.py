@@ -79,8 +79,8 @@ class SqliteLedger:
     def answered(self, query: QueryId, answer: bytes) -> None:
         """Store the answer of an open question."""
         self._file.run(
-            "UPDATE questions SET state = ?, answer = ?, digest = ?, computed = computed + 1"
-            f" WHERE {_KEY}",  # noqa: S608  # a constant
+            "UPDATE questions SET state = ?, answer = ?, digest = ?, computed = computed + 1"  # noqa: S608  # a constant
+            f" WHERE {_KEY}",
             (State.ANSWERED.value, answer, digest_of(answer), *self._key(query)),
         )
 

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from synlearn.datasets.examples import ImageShape
 from synlearn.errors import InputError
 from synlearn.mre.storage import load_mre, mre_digest
-from synlearn.rank import ImageShape, load_examples, rank_models
+from synlearn.rank import load_examples, rank_models
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.cli import zoo_app
 
@@ -30,6 +31,7 @@ def rank(
     data: Annotated[Path, typer.Argument(help="Folder of images, or .npz with 'images'.")],
     mre: Annotated[Path, typer.Option(help="MRE model: the folder 'mre' that a job wrote.")],
     zoo: Annotated[Path, typer.Option(help="Zoo of the models to rank.")],
+    *,
     top: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = 10,
     json: Annotated[bool, typer.Option("--json", help="Print the whole ranking as JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the ranking here, as CSV.")] = None,

@@ -79,7 +79,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
         InputError: A key is unknown, a required one is missing, or a value has the wrong type
             or lies outside its limits.
     """
-    assert dataclasses.is_dataclass(cls), cls
+    assert dataclasses.is_dataclass(cls), cls  # noqa: S101  # our own mistake, not the file's
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in table:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate
 from provider.answers.context import Context
-from provider.models import as_precision
+from provider.models import as_precision, private_copy
 from synlearn.mre.backbone import Backbone
 from synlearn.mre.pretraining import HingeSum, hinge_gradient, local_update, make_classes
 
@@ -20,7 +20,7 @@ def pretraining_gradient(query: PretrainingGradient, context: Context) -> Answer
 
 def pretraining_update(query: PretrainingUpdate, context: Context) -> Answer:
     """Return the change of the parameters after `steps` local steps, and the counts."""
-    backbone = as_precision(_backbone(query.backbone, context), query.precision)
+    backbone = private_copy(as_precision(_backbone(query.backbone, context), query.precision))
     batches = [_batch(query, context) for _ in range(query.steps)]
     part = local_update(backbone, batches, query.margin, query.learning_rate)
     return {"change": part.vector, **_counts(part)}

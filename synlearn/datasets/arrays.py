@@ -60,7 +60,7 @@ def _channels_first(
 
 
 def _as_float(images: NDArray[np.generic], file: Path) -> NDArray[np.float32]:
-    if images.dtype == np.uint8 or images.dtype == np.bool_:
+    if images.dtype in (np.uint8, np.bool_):
         scale = 255.0 if images.size and images.max() > 1 else 1.0
         return np.ascontiguousarray(images.astype(np.float32) / np.float32(scale))
     if images.dtype.kind != "f":

@@ -14,8 +14,8 @@ heart, the polygon with the 200 corners `u = 9.6 sin^3 t`,
 `v = -0.662 (13 cos t - 5 cos 2t - 2 cos 3t - cos 4t) - 1.435`.
 
 Two facts make it fast. No shape reaches further than a square's corner from its centre, 13.58
-pixels, so only a window of 28 x 28 pixels is evaluated. And a row of 64 pixels is one 64-bit word, so a window is put in its
-place by shifting its rows.
+pixels, so only a window of 28 x 28 pixels is evaluated. And a row of 64 pixels is one 64-bit word,
+so a window is put in its place by shifting its rows.
 """
 
 from enum import IntEnum
@@ -60,7 +60,8 @@ def _heart_outline() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[
 
     def v(angle: NDArray[np.float64]) -> NDArray[np.float64]:
         wave = 13 * np.cos(angle) - 5 * np.cos(2 * angle) - 2 * np.cos(3 * angle)
-        return -0.662 * (wave - np.cos(4 * angle)) - 1.435
+        height: NDArray[np.float64] = -0.662 * (wave - np.cos(4 * angle)) - 1.435
+        return height
 
     return 9.6 * np.sin(t) ** 3, v(t), v(np.pi - t)
 

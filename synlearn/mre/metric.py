@@ -94,12 +94,14 @@ class Metric(nn.Module):
     def embed_tasks(self, features: Tensor) -> Tensor:
         """phi_mu in the paper: (n, task_features) to (members, n, embedding)."""
         inputs = (features - self.task_mean) / self.task_scale
-        return self.task_transform(inputs.expand(self.spec.members, -1, -1))
+        embedded: Tensor = self.task_transform(inputs.expand(self.spec.members, -1, -1))
+        return embedded
 
     def embed_models(self, specifications: Tensor) -> Tensor:
         """phi_h in the paper: (m, model_features) to (members, m, embedding)."""
         inputs = (specifications - self.model_mean) / self.model_scale
-        return self.model_transform(inputs.expand(self.spec.members, -1, -1))
+        embedded: Tensor = self.model_transform(inputs.expand(self.spec.members, -1, -1))
+        return embedded
 
     def forward(self, features: Tensor, specifications: Tensor) -> Tensor:
         """Distance of every task to every model, (members, n, m); lower is better."""

@@ -104,4 +104,5 @@ class MREModel:
         """
         with torch.inference_mode():
             distance = self.metric(features, specifications)
-        return -distance.numpy().astype(np.float64)
+        scores: npt.NDArray[np.float64] = -distance.numpy().astype(np.float64)
+        return scores

@@ -69,7 +69,8 @@ def make_classes(images: Tensor, classes: int, generator: torch.Generator) -> Te
     """
     rows = images.shape[0] // classes
     views = draw_views(classes, generator).repeat_interleave(rows, dim=0)
-    return apply_views(images, views).unflatten(0, (classes, rows))
+    grouped: Tensor = apply_views(images, views).unflatten(0, (classes, rows))
+    return grouped
 
 
 def hinges(features: Tensor, margin: float) -> Tensor:

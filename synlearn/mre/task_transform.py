@@ -23,5 +23,5 @@ def mean_features(backbone: Backbone, images: Tensor, draws: npt.NDArray[np.inte
         (s, features) float32; every row lies within the unit ball.
     """
     with torch.inference_mode():
-        features = backbone(images).to(torch.float32)
+        features: Tensor = backbone(images).to(torch.float32)
         return features[torch.from_numpy(np.asarray(draws, np.int64))].mean(dim=1)

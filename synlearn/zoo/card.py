@@ -70,7 +70,7 @@ class TrainingRun:
 class ModelCard:
     """Everything a stranger needs to know to use a model.
 
-    sha256: of the model file, hex. bytes: its size. parameters: trained numbers.
+    sha256: of the model file, hex. file_size: in bytes. parameters: trained numbers.
     outputs: names of what the model predicts, in order. versions: of the libraries that trained it.
     created: ISO 8601 time, or None where the build is to be reproducible byte for byte.
     """
@@ -87,7 +87,7 @@ class ModelCard:
     hyperparameters: Hyperparameters
     parameters: int
     sha256: str
-    bytes: int
+    file_size: int
     input: InputFormat
     outputs: tuple[str, ...]
     training_data: TrainingData

@@ -69,7 +69,7 @@ class Zoo:
         path = root / INDEX
         if not path.is_file():
             raise InputError(
-                f"{root} is not a model zoo: it has no {INDEX}; build one with `synlearn zoo build`."
+                f"{root} is not a model zoo: it has no {INDEX}; see `synlearn zoo build`."
             )
         data = path.read_bytes()
         try:

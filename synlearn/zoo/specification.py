@@ -40,9 +40,7 @@ class Specifications:
     def select(self, ids: Sequence[ModelId]) -> "Specifications":
         """Return the specifications of these models, in this order."""
         row = {model: index for index, model in enumerate(self.ids)}
-        return Specifications(
-            tuple(ids), self.vectors[[row[model] for model in ids]], self.anchors
-        )
+        return Specifications(tuple(ids), self.vectors[[row[model] for model in ids]], self.anchors)
 
 
 def specifications_of(zoo: Zoo, anchors: AnchorSet | None = None) -> Specifications:
@@ -66,7 +64,11 @@ def specifications_of(zoo: Zoo, anchors: AnchorSet | None = None) -> Specificati
                     f"Model {model} gives outputs that are not finite; remove it from the zoo."
                 )
             known[zoo.model_digest(model)] = output.reshape(-1)
-        _write(path, {zoo.model_digest(model): known[zoo.model_digest(model)] for model in zoo}, anchors)
+        _write(
+            path,
+            {zoo.model_digest(model): known[zoo.model_digest(model)] for model in zoo},
+            anchors,
+        )
     vectors = np.stack([known[zoo.model_digest(model)] for model in zoo])
     return Specifications(zoo.ids, vectors, anchors.digest)
 

@@ -55,6 +55,7 @@ def train_stack(
     architecture: Architecture,
     images: NDArray[np.uint8],
     targets: NDArray[np.floating],
+    *,
     plan: TrainingPlan,
     on_epoch: Callable[[int], None] = ignore_epochs,
 ) -> TrainedStack:

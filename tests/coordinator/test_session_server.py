@@ -27,7 +27,6 @@ from protocols import frames as f
 from protocols.errors import Code
 from protocols.framing import encode
 from protocols.ids import JobId, ProviderId, QueryId, digest_of
-from protocols.limits import Limits
 from synlearn.errors import InputError
 from tests.session_harness import (
     ALICE,
@@ -62,7 +61,7 @@ def ends_with(provider: BareProvider, code: Code) -> str:
 
 def test_a_question_and_its_answer() -> None:
     with site() as here, bare_provider(here.port) as alice:
-        assert alice.hello() == f.Welcome(8, QUICK.max_body, QUICK.max_chunk)
+        assert alice.hello() == f.Welcome(8, QUICK.max_body, QUICK.max_chunk, QUICK.blob_window)
         future = here.server.ask(ALICE, Q, b"how many rows?", SOON)
         question = alice.receive()
         assert isinstance(question, f.Question)
@@ -392,11 +391,6 @@ def test_questions_may_be_asked_before_the_start() -> None:
 def test_a_timeout_has_to_be_positive(timeout: float) -> None:
     with site() as here, pytest.raises(ValueError, match="timeout"):
         here.server.ask(ALICE, Q, b"?", timeout)
-
-
-def test_limits_have_to_be_positive() -> None:
-    with pytest.raises(ValueError, match="in_flight"):
-        Limits(in_flight=0)
 
 
 def test_the_harness_has_a_node() -> None:

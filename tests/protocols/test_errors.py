@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from protocols.errors import FATAL, Code, FrameError, Refused, code_from_wire
+
+MANUAL = Path(__file__).parents[2] / "docs" / "session.md"
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -38,3 +42,10 @@ def test_a_frame_error_carries_its_code_and_sentence() -> None:
 
 def test_what_ends_a_node_for_good_ends_a_session() -> None:
     assert all(100 <= code.value < 200 for code in FATAL)
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_code_has_its_line_in_the_manual(code: Code) -> None:
+    final = " (final)" if code in FATAL else ""
+    line = f"| {code.value} | `{code.name}`{final} | {code.sentence} |"
+    assert line in MANUAL.read_text().splitlines()

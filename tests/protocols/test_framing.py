@@ -53,6 +53,7 @@ SMALL = st.one_of(
         st.integers(1, 2**20),
         st.integers(1, 2**32 - 1),
         st.integers(1, 2**32 - 1),
+        st.integers(1, 2**32 - 1),
     ),
     st.builds(f.Question, QUERIES, st.integers(1, MAX_DEADLINE_MS), BODIES),
     st.builds(f.Answer, QUERIES, BODIES),

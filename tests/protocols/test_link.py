@@ -111,9 +111,9 @@ def play(scenario: Callable[[], Awaitable[None]]) -> None:
 def test_frames_go_both_ways_and_goodbye_ends_it() -> None:
     async def scenario() -> None:
         scene = await Scene().greeted()
-        scene.link.put(f.Welcome(1, 1, 1))
+        scene.link.put(f.Welcome(1, 1, 1, 1))
         await settle()
-        assert (scene.seen, scene.peer.got) == ([HELLO], [f.Welcome(1, 1, 1)])
+        assert (scene.seen, scene.peer.got) == ([HELLO], [f.Welcome(1, 1, 1, 1)])
         scene.peer.sends(f.Goodbye("enough"))
         assert await scene.task == Ended(Ending.GOODBYE, "enough")
 

@@ -12,7 +12,7 @@ LIMITS = Limits(in_flight=3, blob_window=2, max_chunk=10)
 DIGEST = digest_of(b"")
 Q1, Q2, Q3, Q4 = (QueryId(0, 0, part) for part in range(4))
 HELLO = f.Hello(ProviderId("p"), JobId("j"), b"", None, 2, 500)
-WELCOME = f.Welcome(2, 400, 5)
+WELCOME = f.Welcome(2, 400, 5, 1)
 FRAMES: tuple[f.Frame, ...] = (
     HELLO,
     WELCOME,
@@ -106,8 +106,9 @@ def test_the_smaller_bound_holds() -> None:
     assert not rules.may_ask(Q3)
     rules.receive(f.Refusal(Q1, Code.PAUSED))
     assert rules.may_ask(Q3)
-    assert (provider().max_chunk, provider().max_body) == (5, 400)
-    assert refused(ProviderRules(LIMITS), f.Welcome(4, 1, 1)) is Code.MALFORMED
+    theirs = provider()
+    assert (theirs.max_chunk, theirs.max_body, theirs.blob_window) == (5, 400, 1)
+    assert refused(ProviderRules(LIMITS), f.Welcome(4, 1, 1, 1)) is Code.MALFORMED
 
 
 def test_a_coordinator_that_asks_too_much() -> None:
@@ -170,7 +171,7 @@ def test_two_honest_ends_never_accuse_each_other(seed: int) -> None:
         if move == 0 and up:
             ours.receive(frame := up.pop(0))
             if isinstance(frame, f.Hello):
-                down.append(f.Welcome(ours.in_flight, 10, 10))
+                down.append(f.Welcome(ours.in_flight, 10, 10, LIMITS.blob_window))
             elif isinstance(frame, f.BlobRequest):
                 ours.served()
                 down.append(f.BlobChunk(frame.digest, frame.offset, 10**6, bytes(frame.length)))

@@ -31,7 +31,7 @@ from tests.session_harness import (
 Q = QueryId(0, 0, 0)
 DIGEST = digest_of(b"file")
 LIMITS = replace(QUICK, in_flight=4, max_body=1000, max_chunk=100)
-WELCOME = encode(f.Welcome(4, 1000, 100))
+WELCOME = encode(f.Welcome(4, 1000, 100, 2))
 GOODBYE = encode(f.Goodbye("done"))
 
 
@@ -104,7 +104,7 @@ def test_some_errors_are_final(code: Code) -> None:
 
 
 def test_another_version_is_final() -> None:
-    with bare_coordinator([encode(f.Welcome(4, 1, 1, version=2))]) as coordinator:
+    with bare_coordinator([encode(f.Welcome(4, 1, 1, 1, version=2))]) as coordinator:
         assert visit(coordinator).code is Code.VERSION_MISMATCH
 
 
@@ -152,7 +152,7 @@ def test_the_same_id_with_another_body_is_refused() -> None:
 
 
 def test_an_answer_too_large_for_the_coordinator_is_a_refusal() -> None:
-    script = [encode(f.Welcome(4, 50, 100)), encode(f.Question(Q, 9999, b"large 51"))]
+    script = [encode(f.Welcome(4, 50, 100, 2)), encode(f.Question(Q, 9999, b"large 51"))]
     with bare_coordinator(script) as coordinator:
         node = start_node(ALICE, Echo(), coordinator.port, limits=LIMITS)
         assert received(coordinator, f.Refusal) == f.Refusal(Q, Code.ANSWER_TOO_LARGE)
@@ -208,6 +208,7 @@ def test_waits_between_attempts_grow() -> None:
             Echo(),
             BlobCache(),
             backoff=backoff,
+            clock=lambda: 0.0,
             sleep=sleep,
             random=lambda: 1.0,
         )

@@ -109,7 +109,10 @@ def evaluate_side(
 def _example_features(model: MREModel, domain: Domain, split_seed: int) -> torch.Tensor:
     images = unpack_images(domain_images_packed(domain)[example_rows(domain, split_seed)])
     with torch.inference_mode():
-        return model.backbone(torch.from_numpy(images[:, None].astype(np.float32)))
+        features: torch.Tensor = model.backbone(
+            torch.from_numpy(images[:, None].astype(np.float32))
+        )
+    return features
 
 
 def _draws(domain: Domain, k: int, split_seed: int) -> Indices:

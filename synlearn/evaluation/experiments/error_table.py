@@ -55,7 +55,7 @@ class ErrorTable:
     @property
     def truth(self) -> Float32:
         """(d, d) mean squared error over all truth rows; lower is better."""
-        return (self.half_a + self.half_b) / 2
+        return (self.half_a + self.half_b) / np.float32(2)
 
 
 def example_rows(domain: Domain, split_seed: int) -> NDArray[np.int64]:
@@ -120,7 +120,7 @@ def _domain_errors(index: int, split_seed: int) -> Float32:
     domain = Domain(index)
     rows = _ordered_testing_rows(domain, split_seed)
     images = unpack_images(domain_images_packed(domain)[rows])
-    assert _worker.models is not None
+    assert _worker.models is not None  # noqa: S101  # set by `_start`
     predictions = _worker.models.predict(images)
     error: Float32 = ((predictions - domain_targets()[rows]) ** 2).mean(axis=2).astype(np.float32)
     return error

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from provider import dataset as dataset_module
+from provider.dataset import Dataset, DspritesDomain
+from synlearn.datasets.dsprites import Domain, domain_images, domain_targets, split
+from synlearn.errors import InputError
+
+
+def test_the_rows_are_the_training_rows_of_the_split() -> None:
+    dataset: Dataset = DspritesDomain(612, split_seed=3)
+    rows = np.array([799, 0, 5, 5])
+    kept = split(Domain(612), 3).training[rows]
+    assert (dataset.rows, dataset.input_shape, dataset.targets) == (800, (1, 64, 64), 2)
+    images, values = dataset.images(rows), dataset.values(rows)
+    np.testing.assert_array_equal(images[:, 0], domain_images(Domain(612))[kept])
+    np.testing.assert_allclose(values, domain_targets()[kept], rtol=1e-6)
+    assert images.dtype == values.dtype == np.float32
+
+
+def test_nothing_is_rendered_before_a_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Domain] = []
+    original = dataset_module.domain_images_packed
+
+    def watched(domain: Domain) -> np.ndarray:
+        rendered.append(domain)
+        return original(domain)
+
+    monkeypatch.setattr(dataset_module, "domain_images_packed", watched)
+    dataset = DspritesDomain(7, split_seed=0)
+    dataset.values(np.array([0]))
+    assert rendered == []
+    dataset.images(np.array([0]))
+    dataset.images(np.array([1]))
+    assert rendered == [Domain(7)]
+
+
+def test_a_domain_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(InputError, match="no dSprites domain 720"):
+        DspritesDomain(720, split_seed=0)
