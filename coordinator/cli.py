@@ -69,7 +69,8 @@ def run(
         )
     console.print(
         f"MRE model in {finished.model} (digest {finished.digest[:12]}), "
-        f"{finished.asked:,} questions, {finished.seconds:.0f} s",
+        f"{finished.asked:,} questions, {finished.seconds:.0f} s, "
+        f"{finished.peak_memory / 2**20:,.0f} MiB in all processes",
         highlight=False,
     )
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.admission import TokenAdmission
@@ -15,6 +16,23 @@ from coordinator.session_events import SessionEvent
 from coordinator.session_server import ProvidersMissing, SessionServer, SessionsStopped
 from protocols.ids import JobId, ProviderId
 from synlearn.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFederation:
+    """A federation under way.
+
+    Attributes:
+        server: The coordinator's end of the sessions.
+        workers: Process ids of the workers.
+    """
+
+    server: SessionServer
+    workers: tuple[int, ...]
+
+    def peak_memory(self) -> int:
+        """Bytes: the sum of the largest resident sizes of this process and of the workers."""
+        return sum(_peak_resident(Path("/proc", pid)) for pid in ("self", *map(str, self.workers)))
 
 
 @contextlib.contextmanager
@@ -29,7 +47,7 @@ def embedded_federation(
     workers: int,
     join_timeout: float,
     on_event: Callable[[SessionEvent], None],
-) -> Iterator[SessionServer]:
+) -> Iterator[EmbeddedFederation]:
     """Run every provider's node in a few local processes, over loopback sessions.
 
     Args:
@@ -76,7 +94,7 @@ def embedded_federation(
             processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
             _watch(processes[-1], f"worker-{index}", server, stopping, died)
         server.wait_for(providers, join_timeout)
-        yield server
+        yield EmbeddedFederation(server, tuple(process.pid for process in processes))
     except (SessionsStopped, ProvidersMissing) as error:
         if died:
             raise SessionsStopped(died[0]) from error
@@ -106,6 +124,13 @@ def _watch(
             server.stop(died[-1])
 
     threading.Thread(target=wait, name=f"watch-{name}", daemon=True).start()
+
+
+def _peak_resident(process: Path) -> int:
+    for line in (process / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _check_workers(folder: Path, workers: int) -> None:

@@ -55,7 +55,7 @@ class Metric:
 
     hidden: int = setting(128, low=2, high=4096)
     embedding: int = setting(64, low=2, high=4096)
-    members: int = setting(4, low=1, high=64)
+    members: int = setting(5, low=1, high=64)
     distance: str = setting("half_squared_l2", choices=("half_squared_l2", "cosine"))
     pairs: str = setting("within", choices=("within", "across"))
     margin: float = setting(0.5, low=0.0, high=100.0)

@@ -35,12 +35,14 @@ class Finished:
         digest: Stands for the whole model.
         asked: Questions asked by this process, answered anew or from a ledger.
         seconds: Since this process began.
+        peak_memory: Bytes, coordinator and workers together.
     """
 
     model: Path
     digest: str
     asked: int
     seconds: float
+    peak_memory: int
 
 
 def run_embedded(
@@ -100,8 +102,8 @@ def run_embedded(
             workers=workers,
             join_timeout=job.session.join_timeout,
             on_event=progress.session,
-        ) as server:
-            questions = Questions(server, job.session.question_timeout, progress.answers)
+        ) as federation:
+            questions = Questions(federation.server, job.session.question_timeout, progress.answers)
             run = Run(
                 job,
                 list(providers),
@@ -113,10 +115,17 @@ def run_embedded(
                 progress=progress,
             )
             model = synergistic_learning(run)
+            peak_memory = federation.peak_memory()
         digest = save_mre(model, folder.model)
         seconds = clock() - began
-        progress.write("finished", mre=digest, questions=questions.asked, seconds=seconds)
-    return Finished(folder.model, digest, questions.asked, seconds)
+        progress.write(
+            "finished",
+            mre=digest,
+            questions=questions.asked,
+            seconds=seconds,
+            peak_memory_bytes=peak_memory,
+        )
+    return Finished(folder.model, digest, questions.asked, seconds, peak_memory)
 
 
 def learning_models(job: Job, zoo: Zoo) -> dict[int, ModelId]:

@@ -1,9 +1,9 @@
 """What every provider was asked, so that no id ever names two questions."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from concurrent.futures import Future
-from functools import partial
 from typing import NamedTuple
 
 from coordinator.session_questions import Question
@@ -18,13 +18,26 @@ class Entered(NamedTuple):
     new: bool
 
 
+class _Known:
+    """A body's digest, and the future of its question while there is no answer."""
+
+    __slots__ = ("digest", "future")
+
+    def __init__(self, digest: Digest) -> None:
+        self.digest = digest
+        self.future: Future[bytes] | None = None
+
+    def settled(self, _: Future[bytes]) -> None:
+        """Keep no answer; called by the future."""
+        self.future = None
+
+
 class QuestionRegister:
     """Bodies' digests by provider and id, until acknowledged. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._digests: dict[ProviderId, dict[QueryId, Digest]] = {}
-        self._unanswered: dict[tuple[ProviderId, QueryId], Future[bytes]] = {}
+        self._asked: defaultdict[ProviderId, dict[QueryId, _Known]] = defaultdict(dict)
         self._last = (b"", digest_of(b""))
 
     def enter(self, questions: Iterable[Question]) -> list[Entered]:
@@ -35,51 +48,50 @@ class QuestionRegister:
         Raises:
             ValueError: An id was asked with another body, or a timeout is not above 0.
         """
-        questions = tuple(questions)
         with self._lock:
-            digests = self._checked(questions)
-            for (provider, query), digest in digests.items():
-                self._digests.setdefault(provider, {})[query] = digest
-            return [self._enter(question) for question in questions]
+            entered: list[Entered] = []
+            first: list[Question] = []
+            try:
+                for question in questions:
+                    entered.append(self._enter(question, first))
+            except ValueError:
+                for question, _, new in entered:
+                    if new:
+                        self._asked[question.provider][question.query].future = None
+                for question in first:
+                    del self._asked[question.provider][question.query]
+                raise
+            return entered
 
     def acknowledge(self, up_to: QueryId) -> None:
-        """Forget the questions up to here."""
+        """Forget the questions up to here that were answered."""
         with self._lock:
-            for digests in self._digests.values():
-                for query in [query for query in digests if query <= up_to]:
-                    del digests[query]
+            for asked in self._asked.values():
+                done = [q for q, known in asked.items() if q <= up_to and known.future is None]
+                for query in done:
+                    del asked[query]
 
-    def _checked(self, questions: tuple[Question, ...]) -> dict[tuple[ProviderId, QueryId], Digest]:
-        """The digests of the questions' bodies, none of which contradicts an earlier one."""
-        digests: dict[tuple[ProviderId, QueryId], Digest] = {}
-        for question in questions:
-            provider, query = question.provider, question.query
-            if not question.timeout > 0:
-                raise ValueError(
-                    f"a question's timeout has to be above 0 s, not {question.timeout}"
-                )
-            digest = self._digest(question.body)
-            earlier = self._digests.get(provider, {}).get(query, digest)
-            if not earlier == digest == digests.setdefault((provider, query), digest):
-                raise ValueError(
-                    f"{provider} was asked {query} before, with another body: give the question "
-                    "an id of its own"
-                )
-        return digests
-
-    def _enter(self, question: Question) -> Entered:
-        key = (question.provider, question.query)
-        unanswered = self._unanswered.get(key)
-        if unanswered:
+    def _enter(self, question: Question, first: list[Question]) -> Entered:
+        """Enter one question; it is added to `first` when its id was never seen."""
+        if not question.timeout > 0:
+            raise ValueError(f"a question's timeout has to be above 0 s, not {question.timeout}")
+        digest, asked = self._digest(question.body), self._asked[question.provider]
+        known = asked.get(question.query)
+        if known is None:
+            known = asked[question.query] = _Known(digest)
+            first.append(question)
+        elif known.digest != digest:
+            raise ValueError(
+                f"{question.provider} was asked {question.query} before, with another body: "
+                "give the question an id of its own"
+            )
+        elif (unanswered := known.future) is not None:
             return Entered(question, unanswered, new=False)
         future: Future[bytes] = Future()
         future.set_running_or_notify_cancel()  # a question that was sent cannot be taken back
-        self._unanswered[key] = future
-        future.add_done_callback(partial(self._answered, key))
+        known.future = future
+        future.add_done_callback(known.settled)
         return Entered(question, future, new=True)
-
-    def _answered(self, key: tuple[ProviderId, QueryId], _: Future[bytes]) -> None:
-        self._unanswered.pop(key, None)
 
     def _digest(self, body: bytes) -> Digest:
         """The digest of a body, worked out once for a body that goes to many providers."""

@@ -76,7 +76,7 @@ class PretrainingGradient:
     """Gradient of the class-wise hinge *sum* at one backbone, and the hinge counts.
 
     The sum and the count decompose over providers; the mean hinge that the coordinator
-    minimises is their quotient (DESIGN section 6; SynLearn, Algorithm 1, line 4).
+    minimises is their quotient (SynLearn, Algorithm 1, line 4).
 
     Answer: `gradient` (p,) float32 or float64, parameters in the backbone file's order;
     `hinge_sum` () float64; `active` () int64, hinges above zero; `triplets` () int64.

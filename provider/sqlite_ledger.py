@@ -46,6 +46,11 @@ class LedgerFile:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
+    def owners(self) -> list[tuple[str, str]]:
+        """Provider and job of every ledger in the file, sorted."""
+        found = self.run("SELECT DISTINCT provider, job FROM questions ORDER BY 1, 2", ())
+        return [(str(provider), str(job)) for provider, job in found]
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

@@ -50,7 +50,6 @@ def rank(
         typer.echo(ranking.to_json())
         return
     Console().print(ranking.to_table(top=top))
-    Console().print(ranking.summary(), soft_wrap=True)
 
 
 @contextmanager

@@ -84,7 +84,7 @@ def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in table:
         if key not in fields:
-            raise InputError(f"{where}: unknown key '{key}'{_nearest(key, list(fields))}.")
+            raise InputError(f"{where}: unknown key '{key}'; {_nearest(key, list(fields))}")
     values: dict[str, Any] = {}
     for name, field in fields.items():
         kind = hints[name]
@@ -117,7 +117,7 @@ def as_table(settings: Any) -> dict[str, Any]:  # noqa: ANN401  # any settings d
 
 def _nearest(key: str, names: list[str]) -> str:
     close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known keys: {', '.join(names)}"
+    return f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(names)}."
 
 
 def _checked(value: Any, kind: Any, limits: Mapping[str, Any], place: str) -> Any:  # noqa: ANN401

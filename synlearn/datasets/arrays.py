@@ -1,46 +1,57 @@
 """Examples from an `.npz` file of arrays."""
 
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synlearn.datasets.examples import Examples, ImageShape, checked_targets
+from synlearn.datasets.examples import Examples, ImageShape, checked_labels, checked_targets
 from synlearn.errors import InputError
+
+_NAMES: Final = ("images", "targets", "labels")
 
 
 def load_arrays(file: Path, shape: ImageShape) -> Examples:
-    """Load `images` and, where there, `targets` from an `.npz` file; never unpickles.
+    """Load `images` and, where there, `targets` and `labels` from an `.npz` file; never unpickles.
 
     `images` are (n, height, width), (n, height, width, channels) or (n, channels, height, width)
     of exactly `shape`: uint8 in 0..255 (0 and 1 only: taken as they are), or floats in [0, 1].
-    `targets` are (n,) or (n, t) numbers.
+    `targets` are (n,) or (n, t) numbers; `labels` are (n,) whole numbers from 0. Other arrays are
+    not looked at.
 
     Raises:
         InputError: The file or an array in it cannot be used.
     """
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            content = {name: arrays[name] for name in arrays.files if name in ("images", "targets")}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(
-            f"{file} is damaged, or holds something other than plain arrays; save it with "
-            "numpy.savez(file, images=..., targets=...)."
-        ) from error
+    content = _read(file)
     if "images" not in content:
         raise InputError(f"{file} has no array 'images'; save the examples under that name.")
     images = _as_float(_channels_first(content["images"], shape, file), file)
     count = len(images)
     if count == 0:
         raise InputError(f"{file} has no image in 'images'; give at least one example.")
-    targets = None
+    targets, labels = None, None
     if "targets" in content:
         given = content["targets"]
         if given.dtype.kind not in "fiu" or given.ndim not in (1, 2):
             raise InputError(f"{file}: 'targets' must be numbers of shape (n,) or (n, t).")
         targets = checked_targets(given.astype(np.float64), count, str(file))
-    return Examples(images, targets, tuple(f"{file.name}[{row}]" for row in range(count)))
+    if "labels" in content:
+        labels = checked_labels(content["labels"], count, str(file))
+    names = tuple(f"{file.name}[{row}]" for row in range(count))
+    return Examples(images, targets, names, labels)
+
+
+def _read(file: Path) -> Mapping[str, NDArray[np.generic]]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files if name in _NAMES}
+    except Exception as error:  # damaged bytes make zip, zlib, tokenizer and NumPy raise anything
+        raise InputError(
+            f"{file} is damaged, or holds something other than plain arrays; save it with "
+            "numpy.savez(file, images=..., targets=...)."
+        ) from error
 
 
 def _channels_first(

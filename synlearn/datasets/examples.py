@@ -25,20 +25,20 @@ class Examples:
         images: (n, channels, height, width) float32 in [0, 1].
         targets: (n, t) float32, values to predict; None where they are not given.
         names: (n,) name of each, for messages.
+        labels: (n,) int64, classes from 0; None where they are not given.
     """
 
     images: NDArray[np.float32]
     targets: NDArray[np.float32] | None
     names: tuple[str, ...]
+    labels: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
 
-def checked_targets(
-    targets: NDArray[np.floating], count: int, where: str
-) -> NDArray[np.float32]:
-    """Return targets as (count, t) float32.
+def checked_targets(targets: NDArray[np.floating], count: int, where: str) -> NDArray[np.float32]:
+    """Return targets, (n,) or (n, t), as (count, t) float32.
 
     Raises:
         InputError: There are more or fewer than images, or one is not finite.
@@ -47,10 +47,40 @@ def checked_targets(
         raise InputError(
             f"{where} has {len(targets)} targets for {count} images; give one for each image."
         )
-    if not np.isfinite(targets).all():
-        row = int(np.flatnonzero(~np.isfinite(targets.reshape(count, -1)).all(axis=1))[0])
+    if targets[0].size == 0:
+        raise InputError(f"{where} has targets of no values; give at least one for each image.")
+    rows = targets.reshape(count, -1)
+    with np.errstate(over="ignore"):
+        values = rows.astype(np.float32)
+    finite = np.isfinite(values).all(axis=1)  # too large for float32 counts as infinite
+    if not finite.all():
+        row = int(np.argmin(finite))
         raise InputError(
             f"{where}: the target of row {row} is not a finite number; correct it or leave the "
             "row out."
         )
-    return targets.reshape(count, -1).astype(np.float32)
+    return values
+
+
+def checked_labels(labels: NDArray[np.generic], count: int, where: str) -> NDArray[np.int64]:
+    """Return labels as (count,) int64.
+
+    Raises:
+        InputError: They are not whole numbers from 0, or more or fewer than images.
+    """
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise InputError(
+            f"{where}: 'labels' must be whole numbers of shape (n,), but are {labels.dtype} of "
+            f"shape {labels.shape}; number the classes from 0."
+        )
+    if len(labels) != count:
+        raise InputError(
+            f"{where} has {len(labels)} labels for {count} images; give one for each image."
+        )
+    classes = labels.astype(np.int64)
+    if classes.min() < 0:
+        raise InputError(
+            f"{where}: the label of row {int(np.argmin(classes))} is negative; number the classes "
+            "from 0."
+        )
+    return classes

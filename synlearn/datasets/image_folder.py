@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from synlearn.datasets.examples import Examples, ImageShape, checked_targets
 from synlearn.errors import InputError
@@ -42,11 +42,15 @@ def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:
     """Return one image, (channels, height, width) float32 in [0, 1]."""
     try:
         with Image.open(file) as opened:
-            image = opened.convert("L" if shape.channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+            deep = opened.mode.startswith(("I", "F"))
+            # Cameras store a picture as the sensor lay, and how to turn it beside it.
+            image = ImageOps.exif_transpose(opened).convert("L" if shape.channels == 1 else "RGB")
+    except Exception as error:  # damaged bytes make decoders raise anything
         raise InputError(
             f"{file} is damaged or no image that can be read; replace it or take it out."
         ) from error
+    if deep:  # `convert` would cut its values off at 255
+        raise InputError(f"{file} has more than 8 bits a channel; save it as an 8-bit image.")
     if image.size != (shape.width, shape.height):
         image = image.resize((shape.width, shape.height), Image.Resampling.BILINEAR)
     pixels = np.asarray(image, np.float32).reshape(shape.height, shape.width, -1) / 255
@@ -54,20 +58,16 @@ def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:
 
 
 def _load_targets(file: Path, names: tuple[str, ...]) -> NDArray[np.float32]:
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.reader(stream))
-    if not rows or len(rows[0]) < 2 or rows[0][0] != "file":
-        raise InputError(f"{file} must begin with a header line such as 'file,x,y'.")
-    width = len(rows[0])
+    (_, header), *lines = _read_table(file)
     values: dict[str, list[float]] = {}
-    for number, row in enumerate(rows[1:], start=2):
+    for number, (name, *cells) in lines:
+        if name in values:
+            raise InputError(f"{file}, line {number}: {name} is listed twice; list it once.")
         try:
-            if len(row) != width:
-                raise ValueError
-            values[row[0]] = [float(cell) for cell in row[1:]]
+            values[name] = [float(cell) for cell in cells]
         except ValueError as error:
             raise InputError(
-                f"{file}, line {number}: expected a file name and {width - 1} number(s)."
+                f"{file}, line {number}: expected a file name and {len(header) - 1} number(s)."
             ) from error
     odd = sorted(set(values) ^ set(names))
     if odd:
@@ -76,3 +76,27 @@ def _load_targets(file: Path, names: tuple[str, ...]) -> NDArray[np.float32]:
             f"{file} does not match the images: {odd[0]} has {kind}; list each image once."
         )
     return checked_targets(np.array([values[name] for name in names]), len(names), str(file))
+
+
+def _read_table(file: Path) -> list[tuple[int, list[str]]]:
+    """Return line numbers and cells, the header first; lines are equally long, blank ones left out.
+
+    Raises InputError when the file is no such table.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:  # spreadsheets put a mark first
+            reader = csv.reader(stream)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{file} cannot be read as a table; save it as CSV in UTF-8, with commas."
+        ) from error
+    if not rows or len(rows[0][1]) < 2 or rows[0][1][0] != "file":
+        raise InputError(f"{file} must begin with a header line such as 'file,x,y'.")
+    width = len(rows[0][1])
+    for number, row in rows:
+        if len(row) != width:
+            raise InputError(
+                f"{file}, line {number}: expected a file name and {width - 1} number(s)."
+            )
+    return rows

@@ -21,7 +21,7 @@ def stable_order(purpose: str, count: int) -> NDArray[np.int64]:
     Returns (count,) int64.
 
     >>> stable_order("an example", 5).tolist()
-    [2, 3, 4, 1, 0]
+    [1, 2, 0, 3, 4]
     """
     stream = hashlib.shake_256(purpose.encode()).digest(8 * count)
     return np.argsort(np.frombuffer(stream, dtype="<u8"), kind="stable").astype(np.int64)
@@ -34,7 +34,7 @@ def stable_uniform(purpose: str, count: int) -> NDArray[np.float64]:
     value is exact in float64. Returns (count,) float64.
 
     >>> stable_uniform("an example", 2).round(6).tolist()
-    [0.0, 0.0]
+    [0.721964, 0.107522]
     """
     stream = hashlib.shake_256(purpose.encode()).digest(8 * count)
     return (np.frombuffer(stream, dtype="<u8") >> np.uint64(11)) / np.float64(2**53)

@@ -33,7 +33,7 @@ class MetricSpec:
     model_features: int
     hidden: int = 128
     embedding: int = 64
-    members: int = 4
+    members: int = 5
     distance: Distance = "half_squared_l2"
 
 

@@ -40,12 +40,14 @@ def test_all_are_entered_or_none(bad: Question) -> None:
 
 def test_what_is_acknowledged_is_forgotten() -> None:
     register = QuestionRegister()
-    for entered in register.enter([question(part, b"a") for part in range(3)]):
-        entered.future.set_result(b"")
-    register.acknowledge(QueryId(0, 0, 1))
-    register.enter([question(0, b"b"), question(1, b"b")])
-    with pytest.raises(ValueError, match="another body"):
-        register.enter([question(2, b"b")])
+    entered = register.enter([question(part, b"a") for part in range(4)])
+    for part in (1, 2, 3):
+        entered[part].future.set_result(b"")
+    register.acknowledge(QueryId(0, 0, 2))
+    register.enter([question(1, b"b"), question(2, b"b")])
+    for kept in (0, 3):  # one has no answer yet, one is not acknowledged
+        with pytest.raises(ValueError, match="another body"):
+            register.enter([question(kept, b"b")])
 
 
 def test_a_question_cannot_be_cancelled() -> None:

@@ -3,7 +3,13 @@ import pytest
 
 from provider import dataset as dataset_module
 from provider.dataset import Dataset, DspritesDomain
-from synlearn.datasets.dsprites import Domain, domain_images, domain_targets, split
+from synlearn.datasets.dsprites import (
+    Domain,
+    domain_images,
+    domain_images_packed,
+    domain_targets,
+    split,
+)
 from synlearn.errors import InputError
 
 
@@ -20,7 +26,7 @@ def test_the_rows_are_the_training_rows_of_the_split() -> None:
 
 def test_nothing_is_rendered_before_a_row_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[Domain] = []
-    original = dataset_module.domain_images_packed
+    original = domain_images_packed
 
     def watched(domain: Domain) -> np.ndarray:
         rendered.append(domain)

@@ -8,7 +8,7 @@ from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from tests.models import model_file
 
 BACKBONE = save_backbone(Backbone(BackboneSpec(width=2, features=4)))
-FILES = {digest_of(data): data for data in (model_file(name) for name in "abc")}
+FILES: dict[str, bytes] = {digest_of(data): data for data in (model_file(name) for name in "abc")}
 NAMES = tuple(FILES)
 
 

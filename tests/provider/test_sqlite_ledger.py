@@ -3,6 +3,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import cast
 
 from protocols.errors import Code
 from protocols.ids import JobId, ProviderId, QueryId, digest_of
@@ -36,7 +37,7 @@ class TestSqliteLedgerThatIsOpenedForEachCall(LedgerContract):
     """The same contract, with nothing kept between two calls but the file."""
 
     def make(self, folder: Path) -> Ledger:
-        return Forgetful(folder / "ledger.db")
+        return cast("Ledger", Forgetful(folder / "ledger.db"))
 
 
 class Forgetful:

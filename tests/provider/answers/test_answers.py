@@ -22,10 +22,11 @@ from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from tests.models import model_file
 from tests.sprites import Sprites
 
+Q = QueryId(1, 0, 0)
 torch.manual_seed(0)
 BACKBONE = save_backbone(Backbone(BackboneSpec(width=2, features=6)))
 BACKBONE_ID = digest_of(BACKBONE)
-MODELS = {digest_of(data): data for data in map(model_file, "abc")}
+MODELS: dict[str, bytes] = {digest_of(data): data for data in map(model_file, "abc")}
 FILES: dict[str, bytes] = {BACKBONE_ID: BACKBONE, **MODELS}
 QUESTIONS: list[Query] = [
     Describe(),
@@ -37,7 +38,7 @@ QUESTIONS: list[Query] = [
 ]
 
 
-def context(query_id: QueryId = QueryId(1, 0, 0), models: ModelCache | None = None) -> Context:
+def context(query_id: QueryId = Q, models: ModelCache | None = None) -> Context:
     return Context(
         dataset=Sprites(Shape.HEART, rows=20),
         files=FILES,
@@ -103,7 +104,7 @@ def test_a_backbone_that_overflows_sends_no_number() -> None:
     with torch.no_grad():
         wild.head.weight.fill_(3e38)
     data = save_backbone(wild)
-    files = {digest_of(data): data}
+    files: dict[str, bytes] = {digest_of(data): data}
     scene = Context(Sprites(Shape.HEART, 20), files, ModelCache(), np.random.default_rng(0))
     means = answer(TargetFeatures(digest_of(data), 3, 2), scene)["means"]
     gradient = answer(PretrainingGradient(digest_of(data), 2, 2, 0.5), scene)["gradient"]

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from synlearn.datasets.dsprites_renderer import Shape
+from synlearn.validation.squared_error import SquaredErrorSums, combine, psi
+from synlearn.zoo.architectures import build_module
+from tests.models import SMALL, stacked
+from tests.sprites import Sprites
+
+MODELS = stacked("abc")
+PROVIDERS = [Sprites(Shape.SQUARE, 30), Sprites(Shape.HEART, 7), Sprites(Shape.ELLIPSE, 1)]
+
+
+def everything(provider: Sprites) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.arange(provider.rows)
+    return provider.images(rows), provider.values(rows)
+
+
+def test_the_parts_of_unequal_providers_make_the_pooled_mean_squared_error() -> None:
+    parts = [psi(MODELS, *everything(provider)) for provider in PROVIDERS]
+    images = np.concatenate([everything(provider)[0] for provider in PROVIDERS])
+    targets = np.concatenate([everything(provider)[1] for provider in PROVIDERS])
+    expected = []
+    for row in range(3):
+        module = build_module(SMALL)
+        module.load_state_dict(MODELS.tensors_of(row))
+        with torch.no_grad():
+            outputs = module(torch.from_numpy(images)).double()
+        loss = torch.nn.functional.mse_loss(outputs, torch.from_numpy(targets).double())
+        expected.append(float(loss))
+    np.testing.assert_allclose(combine(parts), expected, rtol=1e-5)
+    np.testing.assert_allclose(combine(parts[::-1]), combine(parts), rtol=1e-12)
+
+
+def test_one_provider_alone_is_its_own_mean() -> None:
+    part = psi(MODELS, *everything(PROVIDERS[1]))
+    assert part.count == 14
+    np.testing.assert_array_equal(combine([part]), part.sums / 14)
+
+
+def test_providers_weigh_by_their_rows_not_by_their_number() -> None:
+    large, small = SquaredErrorSums(np.array([30.0]), 10), SquaredErrorSums(np.array([1.0]), 1)
+    assert combine([large, small]) == pytest.approx(31 / 11)
+
+
+def test_the_parts_are_left_as_they_were() -> None:
+    """They may be read-only views of what came over the wire."""
+    part = SquaredErrorSums(np.array([30.0]), 10)
+    part.sums.flags.writeable = False
+    combine([part, part])
+    assert part.sums.tolist() == [30.0]
