@@ -67,9 +67,7 @@ def run_dsprites(plan: ExperimentPlan, console: Console) -> None:
     with timings.measure("evaluation"):
         results = [_evaluate(plan, seed, zoo, table, console) for seed in plan.seeds]
     finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    experiment = Experiment(
-        plan.out, plan.job, zoo, timings.seconds, plan.command, finished
-    )
+    experiment = Experiment(plan.out, plan.job, zoo, timings.seconds, plan.command, finished)
     write_outputs(experiment, results)
     console.print(f"Report: {plan.out / 'report.html'}   Numbers: {plan.out / 'results.json'}")
 
@@ -171,4 +169,3 @@ class _Stopwatch:
 
     def __exit__(self, *_: object) -> None:
         self._timings.add(self._part, time.monotonic() - self._began)
-

@@ -187,9 +187,7 @@ def _report(numbers: Results, results: Sequence[SeedResult]) -> ReportData:
             for method in (SYNLEARN, DIRECT)
         ),
         task_taus_note="Every domain of every seed, at K = 1.",
-        panels=tuple(
-            panel for side in ("in", "out") for panel in _panels(side, first.sides[side])
-        ),
+        panels=tuple(panel for side in ("in", "out") for panel in _panels(side, first.sides[side])),
         panels_note=(
             "Three domains a side (shape, scale, orientation), drawn before the run; "
             f"seed {first.seed}, one image each."

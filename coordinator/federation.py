@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from coordinator.session_events import SessionEvent
 from coordinator.session_server import ProvidersMissing, SessionServer, SessionsStopped
 from protocols.ids import JobId, ProviderId
 from synlearn.errors import InputError
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks at whether a worker has died while others are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def embedded_federation(
             }
             processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
             _watch(processes[-1], f"worker-{index}", server, stopping, died)
-        server.wait_for(providers, join_timeout)
+        _wait_for(providers, server, join_timeout, died)
         yield EmbeddedFederation(server, tuple(process.pid for process in processes))
     except (SessionsStopped, ProvidersMissing) as error:
         if died:
@@ -106,6 +109,21 @@ def embedded_federation(
             if process.stdin is not None:
                 process.stdin.close()
             process.wait(timeout=30)
+
+
+def _wait_for(
+    providers: Collection[ProviderId], server: SessionServer, timeout: float, died: Collection[str]
+) -> None:
+    """Wait until all have joined; no longer once a worker has died."""
+    left = timeout
+    while True:
+        pause = min(_LOOK_AGAIN, left)
+        try:
+            return server.wait_for(providers, pause)
+        except ProvidersMissing as missing:
+            left -= pause
+            if died or left <= 0:
+                raise ProvidersMissing(missing.missing, timeout) from None
 
 
 def _watch(

@@ -53,15 +53,15 @@ class Learning:
 class Metric:
     """[metric]: the MRE model's shape, and its optimiser."""
 
-    hidden: int = setting(128, low=2, high=4096)
+    hidden: int = setting(256, low=2, high=4096)
     embedding: int = setting(64, low=2, high=4096)
     members: int = setting(5, low=1, high=64)
     distance: str = setting("half_squared_l2", choices=("half_squared_l2", "cosine"))
     pairs: str = setting("within", choices=("within", "across"))
-    margin: float = setting(0.5, low=0.0, high=100.0)
+    margin: float = setting(1.0, low=0.0, high=100.0)
     batch_tasks: int = setting(32, low=1, high=10_000)
     batch_models: int = setting(64, low=2, high=10_000)
-    learning_rate: float = setting(1e-3, low=0.0, high=1.0)
+    learning_rate: float = setting(2e-3, low=0.0, high=1.0)
     weight_decay: float = setting(1e-4, low=0.0, high=1.0)
 
 

@@ -42,9 +42,7 @@ class Progress(AbstractContextManager["Progress"]):
         rounds = job.pretraining.rounds if job.pretraining.mode != "off" else 0
         self._joining = self._bars.add_task("providers joined", total=job.providers.count, note="")
         self._pretraining = self._bars.add_task("feature pre-training", total=rounds, note="")
-        self._learning = self._bars.add_task(
-            "metric learning", total=job.learning.rounds, note=""
-        )
+        self._learning = self._bars.add_task("metric learning", total=job.learning.rounds, note="")
         self._answers = self._bars.add_task("answers this question", total=None, note="")
 
     def __enter__(self) -> Self:

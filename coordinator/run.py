@@ -47,7 +47,7 @@ class LearningModels:
     Attributes:
         digests: Of their files, all published to the providers.
         specifications: (models, p) float32.
-        anchors: Digest of the anchor set behind the specifications.
+        anchors: Which generator and anchor set are behind the specifications.
     """
 
     digests: tuple[str, ...]
@@ -170,9 +170,7 @@ class Run:
         settings = self._job.learning
         digest = self._blobs.publish(save_backbone(self._state.backbone))
         query = TargetFeatures(digest, settings.k, settings.draws)
-        for task, answer in zip(
-            sample.tasks, self._ask_tasks(TARGETS, sample, query), strict=True
-        ):
+        for task, answer in zip(sample.tasks, self._ask_tasks(TARGETS, sample, query), strict=True):
             means = answer["means"]
             width = self._job.pretraining.features
             _check_length(self._providers[task], "means", means, width)

@@ -46,12 +46,15 @@ def load_arrays(file: Path, shape: ImageShape) -> Examples:
 def _read(file: Path) -> Mapping[str, NDArray[np.generic]]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files if name in _NAMES}
+            content = {name: arrays[name] for name in arrays.files if name in _NAMES}
+        if not all(isinstance(array, np.ndarray) for array in content.values()):
+            raise ValueError("NumPy hands out the bytes of a member that is no array")
     except Exception as error:  # damaged bytes make zip, zlib, tokenizer and NumPy raise anything
         raise InputError(
             f"{file} is damaged, or holds something other than plain arrays; save it with "
             "numpy.savez(file, images=..., targets=...)."
         ) from error
+    return content
 
 
 def _channels_first(

@@ -31,7 +31,7 @@ class MetricSpec:
 
     task_features: int
     model_features: int
-    hidden: int = 128
+    hidden: int = 256
     embedding: int = 64
     members: int = 5
     distance: Distance = "half_squared_l2"

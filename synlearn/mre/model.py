@@ -25,7 +25,7 @@ class Provenance:
         k: Examples behind each target dataset in learning.
         tasks: Learning tasks.
         models: Learning models.
-        anchors: Digest of the anchor set behind the model specifications.
+        anchors: Which generator and anchor set are behind the model specifications.
     """
 
     job: str
@@ -100,9 +100,12 @@ class MREModel:
             specifications: (m, p), one for each model.
 
         Returns:
-            (members, n, m) float64, minus the metric distance.
+            (members, n, m) float64: minus the metric distance, standardised over the models
+            (mean 0, deviation 1 for each member and task), since members differ in scale.
         """
         with torch.inference_mode():
             distance = self.metric(features, specifications)
         scores: npt.NDArray[np.float64] = -distance.numpy().astype(np.float64)
-        return scores
+        centred = scores - scores.mean(axis=-1, keepdims=True)
+        deviation = scores.std(axis=-1, keepdims=True)
+        return centred / np.where(deviation > 0, deviation, 1.0)

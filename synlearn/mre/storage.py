@@ -76,7 +76,9 @@ def load_mre(path: Path) -> MREModel:
             }
         )
         learned = LearnedTasks(tensors["learned.means"], variance)
-    except (KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"{path} holds an MRE model that this version cannot read; learn it again, or use the "
             "version that wrote it."

@@ -132,9 +132,7 @@ class MetricLearner:
                 len(specifications), min(plan.batch_models, len(specifications)), replace=False
             )
             distance = self.metric(gathered.features[rows], specifications[models])
-            losses = triplet_loss(
-                distance, v_star[chosen][:, models], plan.margin, plan.pairs
-            )
+            losses = triplet_loss(distance, v_star[chosen][:, models], plan.margin, plan.pairs)
             self._step(losses.sum(), plan)
             total += float(losses.detach().mean())
         return total / plan.updates

@@ -29,10 +29,12 @@ class AnchorSet:
 
     Attributes:
         images: (a, 64, 64) uint8, 0 or 1.
-        digest: SHA-256, hex, of their shape and pixels.
+        targets: (a, 2) float64, position X and Y, in [0, 1].
+        digest: SHA-256, hex, of their shape, pixels and targets.
     """
 
     images: NDArray[np.uint8]
+    targets: NDArray[np.float64]
     digest: str
 
 
@@ -45,5 +47,6 @@ def sprite_anchors() -> AnchorSet:
     for shape in Shape:
         rows = slice(int(shape), None, len(Shape))
         images[rows] = render(shape, scale[rows], orientation[rows], draws[2][rows], draws[3][rows])
-    content = str(images.shape).encode() + np.packbits(images).tobytes()
-    return AnchorSet(images, hashlib.sha256(content).hexdigest())
+    targets = np.stack([draws[2], draws[3]], axis=1)
+    content = str(images.shape).encode() + np.packbits(images).tobytes() + targets.tobytes()
+    return AnchorSet(images, targets, hashlib.sha256(content).hexdigest())

@@ -8,9 +8,11 @@ on disk with its card; a build that was stopped goes on where it was.
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -88,7 +90,8 @@ def build_zoo(root: Path, plan: BuildPlan, workers: int, on_built: Callable[[Bui
     workers: processes of one thread each; 1 trains in this process. on_built: told about models as
     they become ready, first about those found on disk.
     Returns the zoo, whose index lists exactly the models of the plan.
-    Raises InputError when the folder holds a model of the same id that was trained differently.
+    Raises InputError when the folder holds a model of the same id that was trained differently,
+    when it cannot be written to, or when a worker was killed from outside.
     """
     entries = _kept(root, plan)
     on_built(Built(tuple(entries), kept=True))
@@ -98,12 +101,24 @@ def build_zoo(root: Path, plan: BuildPlan, workers: int, on_built: Callable[[Bui
         for chunk in _chunks(plan.domains)
         if not all(model_id(domain) in entries for domain in chunk)
     ]
-    for ready in _trained(root, plan, chunks, workers):
-        new = tuple(model for model in ready if model not in entries)
-        entries |= ready
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for ready in _trained(root, plan, chunks, workers):
+            new = tuple(model for model in ready if model not in entries)
+            entries |= ready
+            write_index(root, entries)
+            on_built(Built(new, kept=False))
         write_index(root, entries)
-        on_built(Built(new, kept=False))
-    write_index(root, entries)
+    except OSError as error:
+        raise InputError(
+            f"Cannot write the zoo {root} ({error.strerror}); make room, or choose another folder. "
+            f"Finished models are kept."
+        ) from error
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"A worker building the zoo {root} was killed, perhaps for want of memory; run the "
+            f"build again with fewer workers. Finished models are kept."
+        ) from error
     return Zoo.open(root)
 
 
@@ -171,6 +186,8 @@ def _single_thread() -> Iterator[None]:
 def _start_worker() -> None:
     """Use one thread, and end when the parent does, even if that was killed."""
     torch.set_num_threads(1)
+    # Ctrl-C reaches all processes of a terminal; the parent lets workers finish what they are at.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Model specifications: a vector for each model, from its outputs on the public anchor set.
+"""Model specifications: a vector for each model, from its errors on the public anchor set.
 
 The model specification generator of the paper (SynLearn, section 2.2). A model that enters the zoo
 gets its specification from one pass over the anchors; nothing is trained again.
@@ -21,6 +21,9 @@ from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
 
 SPECIFICATIONS: Final = "specifications.safetensors"
+GENERATOR: Final = "log-squared-error/v1"
+FLOOR: Final = 1e-3
+"""Added to a squared error before its logarithm: a tenth of the picture's width squared is 0.01."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ class Specifications:
 
     Attributes:
         ids: (m,) model ids.
-        vectors: (m, p) float32: outputs on every anchor, one anchor after the other.
-        anchors: Digest of the anchor set.
+        vectors: (m, a) float32, log(|prediction - position|^2 + 1e-3) on every anchor.
+        anchors: Which generator over which anchor set; vectors compare only where it is the same.
     """
 
     ids: tuple[ModelId, ...]
@@ -59,33 +62,48 @@ def specifications_of(zoo: Zoo, anchors: AnchorSet | None = None) -> Specificati
     if missing:
         outputs = zoo.stack(missing).predict(anchors.images)
         for model, output in zip(missing, outputs, strict=True):
+            if output.shape[1:] != anchors.targets.shape[1:]:
+                raise InputError(
+                    f"Model {model} gives {output.shape[1]} values, but positions are two; only "
+                    "models of dSprites positions can be specified on these anchors."
+                )
             if not np.isfinite(output).all():
                 raise InputError(
                     f"Model {model} gives outputs that are not finite; remove it from the zoo."
                 )
-            known[zoo.model_digest(model)] = output.reshape(-1)
+            error = ((output - anchors.targets) ** 2).sum(axis=1)
+            known[zoo.model_digest(model)] = np.log(error + FLOOR).astype(np.float32)
         _write(
             path,
             {zoo.model_digest(model): known[zoo.model_digest(model)] for model in zoo},
             anchors,
         )
     vectors = np.stack([known[zoo.model_digest(model)] for model in zoo])
-    return Specifications(zoo.ids, vectors, anchors.digest)
+    return Specifications(zoo.ids, vectors, _source(anchors))
+
+
+def _source(anchors: AnchorSet) -> str:
+    return f"{GENERATOR} {anchors.digest}"
 
 
 def _read(path: Path, anchors: AnchorSet) -> dict[str, NDArray[np.float32]]:
     """Return what is stored for this anchor set, by model digest; nothing where unreadable."""
     try:
         with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("anchors") != anchors.digest:
+            if (file.metadata() or {}).get("anchors") != _source(anchors):
                 return {}
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return {}
+    return {
+        name: vector
+        for name, vector in stored.items()
+        if vector.dtype == np.float32 and vector.ndim == 1 and np.isfinite(vector).all()
+    }
 
 
 def _write(path: Path, vectors: dict[str, NDArray[np.float32]], anchors: AnchorSet) -> None:
     try:
-        write_atomically(path, save(vectors, metadata={"anchors": anchors.digest}))
+        write_atomically(path, save(vectors, metadata={"anchors": _source(anchors)}))
     except OSError:
         return  # a read-only zoo works as well, only slower

@@ -71,5 +71,5 @@ def test_more_learning_domains_contain_fewer() -> None:
 
 
 def test_a_zoo_that_is_too_small_is_named() -> None:
-    with pytest.raises(InputError, match="70 providers were asked for, but .* models of 9"):
+    with pytest.raises(InputError, match=r"70 providers were asked for, but .* models of 9"):
         split_domains(count=9, learning=70, seed=0)

@@ -118,6 +118,4 @@ def _example_features(model: MREModel, domain: Domain, split_seed: int) -> torch
 def _draws(domain: Domain, k: int, split_seed: int) -> Indices:
     """Which of the example rows make up each target dataset, (draws, k)."""
     purpose = f"synlearn/dsprites/draws/v1/seed={split_seed}/domain={domain.index}/k={k}"
-    return np.stack(
-        [stable_order(f"{purpose}/{draw}", EXAMPLES)[:k] for draw in range(DRAWS)]
-    )
+    return np.stack([stable_order(f"{purpose}/{draw}", EXAMPLES)[:k] for draw in range(DRAWS)])

@@ -70,7 +70,10 @@ def from_bytes(data: bytes, where: str) -> ModelFile:
     registry lacks, has tensors the architecture does not prescribe, or values that are not finite.
     """
     header = _header(data, where)
-    described = architecture(header.architecture, header.hyperparameters)
+    try:
+        described = architecture(header.architecture, header.hyperparameters)
+    except InputError as error:
+        raise InputError(f"{where} cannot be used: {error}") from error
     try:
         tensors = parse_tensors(data)
     except SafetensorError as error:

@@ -46,7 +46,7 @@ def backbone(dtype: torch.dtype = torch.float64) -> Backbone:
     model = Backbone(BackboneSpec(width=2, features=6)).double()
     with torch.no_grad():
         images = torch.cat([batch.flatten(0, 1) for batch in unequal_providers()])
-        model.head.bias -= model.head(model.body(images).mean(dim=(2, 3))).mean(dim=0)
+        model.head.bias.sub_(model.head(model.body(images).mean(dim=(2, 3))).mean(dim=0))
     return model.to(dtype)
 
 
@@ -149,7 +149,7 @@ def test_a_local_update_is_a_loop_of_plain_steps() -> None:
         optimiser.zero_grad()
         features = model(batch.flatten(0, 1)).unflatten(0, batch.shape[:2])
         each = torch.stack(naive_hinges(features, MARGIN))
-        (each.sum() / (each > 0).sum()).backward()  # type: ignore[no-untyped-call]
+        (each.sum() / (each > 0).sum()).backward()
         optimiser.step()
         hinge_sum += float(each.sum().detach())
         active += int((each > 0).sum())

@@ -1,0 +1,138 @@
+import io
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from coordinator.progress import Progress
+from coordinator.session_events import Faulted, Joined, Lost, Postponed, Rejoined, TurnedAway
+from protocols.errors import Code
+from protocols.ids import ProviderId, QueryId
+from tests.coordinator.tiny import JOB
+
+ALICE = ProviderId("alice")
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.screen = io.StringIO()
+        self.log = folder / "log.jsonl"
+        self.now = 1000.0
+        console = Console(file=self.screen, width=200)
+        self.progress = Progress(JOB, self.log, console, lambda: self.now)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def test_every_step_is_one_line_of_json(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    with scene.progress as progress:
+        progress.resumed(1, 0)
+        scene.now = 1001.23456
+        progress.pretraining(2, loss=0.5, active_share=0.25)
+        progress.validation(0, pairs=12, mean=0.125)
+        progress.learning(1, loss=0.75)
+        progress.write("finished", mre="digest")
+        assert scene.lines() == [
+            {"time": 1000.0, "event": "started", "pretraining_rounds": 1, "learning_rounds": 0},
+            {
+                "time": 1001.235,
+                "event": "pretraining",
+                "round": 2,
+                "loss": 0.5,
+                "active_share": 0.25,
+            },
+            {
+                "time": 1001.235,
+                "event": "validation",
+                "round": 0,
+                "pairs": 12,
+                "mean_squared_error": 0.125,
+            },
+            {"time": 1001.235, "event": "learning", "round": 1, "loss": 0.75},
+            {"time": 1001.235, "event": "finished", "mre": "digest"},
+        ], "each line is on disk at once"
+
+
+def test_a_resumed_run_appends(tmp_path: Path) -> None:
+    for rounds in (0, 2):
+        scene = Scene(tmp_path)
+        with scene.progress as progress:
+            progress.resumed(rounds, 0)
+    assert [line["pretraining_rounds"] for line in scene.lines()] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("event", "fields"),
+    [
+        (Joined(ALICE), {"event": "joined", "provider": "alice"}),
+        (Rejoined(ALICE), {"event": "rejoined", "provider": "alice"}),
+        (Lost(ALICE, "gone"), {"event": "lost", "provider": "alice", "reason": "gone"}),
+        (
+            Postponed(ALICE, QueryId(1, 2, 3), 5, Code.BUSY),
+            {"event": "postponed", "provider": "alice", "query": "1.2.3", "until": "5"},
+        ),
+        (
+            Faulted(ALICE, Code.MALFORMED, "no [/b] frame"),
+            {"event": "faulted", "provider": "alice", "sentence": "no [/b] frame"},
+        ),
+        (
+            TurnedAway("ipv4:1.2.3.4:5", None, Code.NOT_ADMITTED, "[red]"),
+            {"event": "turnedaway", "peer": "ipv4:1.2.3.4:5", "sentence": "[red]"},
+        ),
+    ],
+)
+def test_session_events_are_logged_whatever_a_peer_says(
+    event: Joined, fields: dict[str, str], tmp_path: Path
+) -> None:
+    """Brackets of a stranger's sentence are no markup of ours."""
+    scene = Scene(tmp_path)
+    with scene.progress as progress:
+        progress.session(event)
+    (line,) = scene.lines()
+    assert line.items() >= fields.items()
+    if "sentence" in fields:
+        assert fields["sentence"] in scene.screen.getvalue()
+
+
+def test_the_terminal_shows_where_the_job_is(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    with scene.progress as progress:
+        for number in range(4):
+            progress.session(Joined(ProviderId(f"provider-{number}")))
+        progress.pretraining(2, loss=0.5, active_share=0.25)
+        progress.answers(3, 4)
+    screen = scene.screen.getvalue()
+    assert "providers joined" in screen
+    for part in ("4/4", "2/3", "0/2", "3/4", "mean hinge 0.500, active 25.0%"):
+        assert part in screen
+
+
+def test_without_pretraining_there_is_none_to_wait_for(tmp_path: Path) -> None:
+    job = replace(JOB, pretraining=replace(JOB.pretraining, mode="off"))
+    screen = io.StringIO()
+    with Progress(job, tmp_path / "log.jsonl", Console(file=screen, width=200), lambda: 0.0):
+        pass
+    assert "0/0" in screen.getvalue()
+
+
+def test_two_threads_may_write(tmp_path: Path) -> None:
+    """The sessions' thread tells of events while the job's thread tells of its steps."""
+    scene = Scene(tmp_path)
+    with scene.progress as progress:
+        threads = [
+            threading.Thread(
+                target=lambda: [progress.write("event", text="x" * 5000) for _ in range(200)]
+            )
+            for _ in range(4)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(scene.lines()) == 800

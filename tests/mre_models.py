@@ -1,0 +1,23 @@
+"""A small MRE model for tests; untrained, so its scores mean nothing."""
+
+import torch
+
+from synlearn.mre.backbone import Backbone, BackboneSpec
+from synlearn.mre.metric import Metric, MetricSpec
+from synlearn.mre.model import LearnedTasks, MREModel, Provenance
+
+
+def mre_model(seed: int = 0) -> MREModel:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = Backbone(BackboneSpec(width=2, features=6))
+    metric = Metric(MetricSpec(6, 7, hidden=8, embedding=5, members=3), generator)
+    means = torch.randn(4, 6, generator=generator)
+    metric.standardise(means, torch.randn(5, 7, generator=generator))
+    return MREModel(
+        backbone,
+        metric,
+        LearnedTasks(means, instance_variance=0.25),
+        Provenance(job="job-1", seed=seed, k=10, tasks=4, models=5, anchors="a" * 64),
+    )
