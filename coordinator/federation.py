@@ -60,7 +60,7 @@ def embedded_federation(
         folder: Where the nodes keep their ledgers; a run that is resumed finds them again.
         seed: From which the nodes' secrets are made.
         split_seed: Of the domains' training rows.
-        workers: How many processes.
+        workers: How many processes, at most one a provider.
         join_timeout: Seconds until all nodes must have joined.
         on_event: Told what happens to the sessions.
 
@@ -68,6 +68,7 @@ def embedded_federation(
         InputError: The folder's ledgers are those of another number of processes.
         ProvidersMissing: Naming those that did not join in time.
     """
+    workers = min(workers, len(domains))  # one without a node would end at once
     _check_workers(folder, workers)
     stopping = threading.Event()
     died: list[str] = []

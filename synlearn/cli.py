@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from synlearn.datasets.examples import ImageShape
+from synlearn.datasets.loading import load_examples
 from synlearn.errors import InputError
-from synlearn.mre.storage import load_mre, mre_digest
-from synlearn.rank import load_examples, rank_models
+from synlearn.mre import MREModel
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.cli import zoo_app
 
@@ -39,9 +39,9 @@ def rank(
 ) -> None:
     """Rank the models of a zoo for the task that the examples are of."""
     with explained():
-        model, models = load_mre(mre), Zoo.open(zoo)
+        model, models = MREModel.load(mre), Zoo.open(zoo)
         examples = load_examples(data, _input_shape(models))
-        ranking = rank_models(examples, model, models, {"mre": mre_digest(mre)})
+        ranking = model.rank(examples.images, examples.targets, models)
         if csv is not None:
             ranking.to_csv(csv)
         if plot is not None:

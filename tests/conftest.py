@@ -2,5 +2,21 @@
 way of the processes that tests start. Set before anything imports PyTorch."""
 
 import os
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def tiny_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zoo of eight dSprites models that have seen their images once. Not to be changed."""
+    from synlearn.datasets.dsprites import draw_domains  # noqa: PLC0415 - after the line above
+    from synlearn.zoo.dsprites import BuildPlan, build_zoo  # noqa: PLC0415
+    from synlearn.zoo.training import TrainingPlan  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("zoo")
+    plan = BuildPlan(draw_domains(8, seed=0), training=TrainingPlan(epochs=1))
+    build_zoo(root, plan, workers=1, on_built=lambda _: None)
+    return root

@@ -53,7 +53,10 @@ def list_models(folder: Folder) -> None:
     """List the models of a zoo."""
     with _explained():
         zoo = Zoo.open(folder)
-        table = Table("model", "architecture", "parameters", "input", "outputs", "training loss")
+        table = Table()
+        table.add_column("model", no_wrap=True)  # ids must survive narrow windows and pipes
+        for name in ("architecture", "parameters", "input", "outputs", "training loss"):
+            table.add_column(name)
         for model in zoo:
             card = zoo.card(model)
             table.add_row(

@@ -7,16 +7,12 @@ on disk with its card; a build that was stopped goes on where it was.
 """
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +31,7 @@ from synlearn.datasets.dsprites import (
     split,
 )
 from synlearn.errors import InputError
+from synlearn.worker_process import start_worker
 from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
 from synlearn.zoo.card import InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
@@ -164,7 +161,7 @@ def _trained(
         return
     # A fresh interpreter: a forked one may inherit locks that another thread holds.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=start_worker) as pool:
         waiting = [pool.submit(_train_chunk, root, plan, chunk) for chunk in chunks]
         try:
             for future in as_completed(waiting):
@@ -181,21 +178,6 @@ def _single_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _start_worker() -> None:
-    """Use one thread, and end when the parent does, even if that was killed."""
-    torch.set_num_threads(1)
-    # Ctrl-C reaches all processes of a terminal; the parent lets workers finish what they are at.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
-
-
-def _leave_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def _train_chunk(root: Path, plan: BuildPlan, domains: Sequence[Domain]) -> dict[ModelId, ZooEntry]:

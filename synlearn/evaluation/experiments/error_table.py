@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -28,6 +27,7 @@ from synlearn.datasets.dsprites import (
 )
 from synlearn.datasets.dsprites_renderer import unpack_images
 from synlearn.datasets.stable_draw import stable_order
+from synlearn.worker_process import start_worker
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import zoo_domains
 from synlearn.zoo.stacked import StackedModels
@@ -109,7 +109,7 @@ _worker = _Worker()
 
 
 def _start(root: Path) -> None:
-    torch.set_num_threads(1)
+    start_worker()
     zoo = Zoo.open(root)
     models = zoo_domains(zoo)
     _worker.models = zoo.stack([models[domain] for domain in sorted(models)])

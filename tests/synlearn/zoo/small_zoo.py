@@ -51,8 +51,9 @@ def small_zoo(root: Path, domains: tuple[int, ...] = (612, 3, 40)) -> Zoo:
     return Zoo.open(root)
 
 
-def exchange_file(zoo: Zoo, domain: int, data: bytes) -> None:
-    """Exchange a model's file and bring card and index into line with it."""
+def exchange_file(zoo: Zoo, domain: int, data: bytes) -> Zoo:
+    """Exchange a model's file, bring card and index into line with it, and open the zoo again."""
     card = replace(small_card(Domain(domain)), sha256=digest_of(data), file_size=len(data))
-    others = {model: add_model(zoo.root, zoo.card(model), zoo.weights(model)) for model in zoo}
-    write_index(zoo.root, {**others, card.id: add_model(zoo.root, card, data)})
+    entries = {model: add_model(zoo.root, zoo.card(model), zoo.weights(model)) for model in zoo}
+    write_index(zoo.root, {**entries, card.id: add_model(zoo.root, card, data)})
+    return Zoo.open(zoo.root)

@@ -19,7 +19,6 @@ def test_the_digest_is_of_their_pixels() -> None:
     anchors = sprite_anchors()
     content = b"(256, 64, 64)" + np.packbits(anchors.images).tobytes()
     content += anchors.targets.tobytes()
-    content += anchors.targets.tobytes()
     assert anchors.digest == hashlib.sha256(content).hexdigest()
 
 

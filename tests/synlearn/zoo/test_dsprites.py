@@ -56,14 +56,14 @@ def test_the_card_has_the_loss_on_the_very_instances_it_names(whole: Zoo) -> Non
 
 
 def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, whole: Zoo) -> None:
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop_at_the_second_chunk(built: Built) -> None:
         if len(built.ids) == 2:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         build_zoo(tmp_path, PLAN, 1, stop_at_the_second_chunk)
     damaged, lost = whole.ids[0], whole.ids[9]
     model_path(tmp_path, damaged).write_bytes(b"truncated")

@@ -10,7 +10,7 @@ from synlearn.errors import InputError
 from synlearn.zoo.anchors import AnchorSet, sprite_anchors
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.formats.torch import METADATA_KEY, ModelFile, from_bytes, to_bytes
-from synlearn.zoo.specification import SPECIFICATIONS, specifications_of
+from synlearn.zoo.specification import FLOOR, SPECIFICATIONS, specifications_of
 from synlearn.zoo.stacked import StackedModels
 from tests.models import model_file
 from tests.synlearn.zoo.small_zoo import exchange_file, small_zoo
@@ -34,16 +34,16 @@ def watch_predictions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     return ran
 
 
-def test_a_specification_is_what_the_model_says_about_the_anchors(zoo: Zoo) -> None:
+def test_a_specification_is_how_far_the_model_is_off_on_each_anchor(zoo: Zoo) -> None:
     anchors = sprite_anchors()
     specifications = specifications_of(zoo)
     assert specifications.ids == zoo.ids
-    assert specifications.anchors == anchors.digest
+    assert anchors.digest in specifications.anchors
     assert specifications.vectors.dtype == np.float32
     batch = torch.from_numpy(anchors.images[:, None]).float()
     for model, vector in zip(zoo, specifications.vectors, strict=True):
-        expected = zoo.load(model)(batch).detach().numpy()
-        np.testing.assert_allclose(vector, expected.reshape(-1), atol=1e-5)
+        error = ((zoo.load(model)(batch).detach().numpy() - anchors.targets) ** 2).sum(axis=1)
+        np.testing.assert_allclose(vector, np.log(error + FLOOR), atol=1e-4)
 
 
 def test_they_are_computed_once_and_a_new_model_alone(
@@ -61,12 +61,12 @@ def test_they_are_computed_once_and_a_new_model_alone(
 
 def test_a_changed_model_or_anchor_set_is_never_mistaken(zoo: Zoo) -> None:
     first = specifications_of(zoo)
-    exchange_file(zoo, 40, model_file("another"))
-    changed = specifications_of(Zoo.open(zoo.root))
+    zoo = exchange_file(zoo, 40, model_file("another"))
+    changed = specifications_of(zoo)
     assert (changed.vectors == first.vectors).all(axis=1).tolist() == [True, False, True]
     anchors = sprite_anchors()
     few = AnchorSet(anchors.images[:5], anchors.targets[:5], "another digest")
-    assert specifications_of(zoo, few).vectors.shape == (3, 10)
+    assert specifications_of(zoo, few).vectors.shape == (3, 5)
 
 
 def test_the_file_has_the_same_bytes_each_time(zoo: Zoo, tmp_path: Path) -> None:
@@ -85,7 +85,8 @@ def test_a_damaged_file_is_made_again(zoo: Zoo) -> None:
     stored = load_file(path)
     stored[zoo.model_digest(zoo.ids[0])][7] = np.nan
     save_file(stored, path, {"anchors": first.anchors})
-    np.testing.assert_array_equal(specifications_of(zoo).vectors, first.vectors)
+    # One model run alone instead of three together: equal up to rounding.
+    np.testing.assert_allclose(specifications_of(zoo).vectors, first.vectors, atol=1e-4)
 
 
 def test_a_folder_that_cannot_be_written_to_serves_as_well(
@@ -95,16 +96,16 @@ def test_a_folder_that_cannot_be_written_to_serves_as_well(
         raise PermissionError(13, "Permission denied", path)
 
     monkeypatch.setattr("synlearn.zoo.specification.write_atomically", refused)
-    assert specifications_of(zoo).vectors.shape == (3, 512)
+    assert specifications_of(zoo).vectors.shape == (3, 256)
     assert not (zoo.root / SPECIFICATIONS).exists()
 
 
 def test_a_model_whose_outputs_overflow_is_named(zoo: Zoo) -> None:
     model = from_bytes(model_file("x"), "x")
     tensors = {name: torch.full_like(tensor, 1e30) for name, tensor in model.tensors.items()}
-    exchange_file(zoo, 40, to_bytes(ModelFile(model.architecture, tensors)))
+    changed = exchange_file(zoo, 40, to_bytes(ModelFile(model.architecture, tensors)))
     with pytest.raises(InputError, match="Model dsprites-040-square-s1-o00 gives outputs that are"):
-        specifications_of(Zoo.open(zoo.root))
+        specifications_of(changed)
 
 
 def test_a_selection_follows_the_ids(zoo: Zoo) -> None:

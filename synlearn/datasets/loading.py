@@ -1,0 +1,26 @@
+"""A target dataset as a user has it: a folder of images, or an `.npz` file of arrays."""
+
+from pathlib import Path
+
+from synlearn.datasets.arrays import load_arrays
+from synlearn.datasets.examples import Examples, ImageShape
+from synlearn.datasets.image_folder import load_image_folder
+from synlearn.errors import InputError
+
+
+def load_examples(path: Path, shape: ImageShape) -> Examples:
+    """Load examples from a folder of images or an `.npz` file, brought to `shape`.
+
+    Raises:
+        InputError: Nothing is there, or something in it cannot be used; the sentence names it.
+    """
+    if path.is_dir():
+        return load_image_folder(path, shape)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; give a folder of images or an .npz file.")
+    if path.suffix != ".npz":
+        raise InputError(
+            f"{path} is neither a folder nor an .npz file; give a folder of images, or an .npz "
+            "file with an array 'images'."
+        )
+    return load_arrays(path, shape)
