@@ -55,7 +55,7 @@ def list_models(folder: Folder) -> None:
         zoo = Zoo.open(folder)
         table = Table()
         table.add_column("model", no_wrap=True)  # ids must survive narrow windows and pipes
-        for name in ("architecture", "parameters", "input", "outputs", "training loss"):
+        for name in ("architecture", "parameters", "outputs", "training loss"):
             table.add_column(name)
         for model in zoo:
             card = zoo.card(model)
@@ -63,7 +63,6 @@ def list_models(folder: Folder) -> None:
                 model,
                 card.architecture,
                 f"{card.parameters:,}",
-                " x ".join(map(str, card.input.shape)),
                 ", ".join(card.outputs),
                 f"{card.training.loss:.2e}",
             )
@@ -75,7 +74,7 @@ def show(folder: Folder, model: Annotated[str, typer.Argument(help="Model id.")]
     """Print a model's card."""
     with _explained():
         card = Zoo.open(folder).card(ModelId(model))
-    typer.echo(card.to_json().decode())
+    typer.echo(card.to_json().decode(), nl=False)
 
 
 @zoo_app.command()

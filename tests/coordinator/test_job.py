@@ -120,8 +120,9 @@ def another(value: object, field: dataclasses.Field[Any]) -> object:
 def changed_jobs() -> list[tuple[str, Job]]:
     """One job for each setting, changed in nothing else."""
     jobs = [
-        (name, replace(JOB, **{name: value}))
-        for name, value in (("name", "other"), ("seed", 1), ("threads", 1))
+        ("name", replace(JOB, name="other")),
+        ("seed", replace(JOB, seed=1)),
+        ("threads", replace(JOB, threads=1)),
     ]
     for section in ("providers", "pretraining", "learning", "metric", "session"):
         settings = getattr(JOB, section)

@@ -60,11 +60,12 @@ def test_every_step_is_one_line_of_json(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_appends(tmp_path: Path) -> None:
-    for rounds in (0, 2):
-        scene = Scene(tmp_path)
-        with scene.progress as progress:
-            progress.resumed(rounds, 0)
-    assert [line["pretraining_rounds"] for line in scene.lines()] == [0, 2]
+    first, second = Scene(tmp_path), Scene(tmp_path)
+    with first.progress as progress:
+        progress.resumed(0, 0)
+    with second.progress as progress:
+        progress.resumed(2, 0)
+    assert [line["pretraining_rounds"] for line in second.lines()] == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -125,12 +126,12 @@ def test_two_threads_may_write(tmp_path: Path) -> None:
     """The sessions' thread tells of events while the job's thread tells of its steps."""
     scene = Scene(tmp_path)
     with scene.progress as progress:
-        threads = [
-            threading.Thread(
-                target=lambda: [progress.write("event", text="x" * 5000) for _ in range(200)]
-            )
-            for _ in range(4)
-        ]
+
+        def tell() -> None:
+            for _ in range(200):
+                progress.write("event", text="x" * 5000)
+
+        threads = [threading.Thread(target=tell) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -59,9 +59,10 @@ class RunningJob:
     def __init__(self, job: Path, out: Path, *, resume: bool = False, embedded: int = 1) -> None:
         self.out = out
         self._output: str | None = None
-        command = [COORDINATOR, "run", job, "--out", out, "--embedded", str(embedded)]
+        command: list[str | Path] = [COORDINATOR, "run", job, "--out", out]
+        command += ["--embedded", str(embedded)] + ["--resume"] * resume
         self._process = subprocess.Popen(  # noqa: S603
-            [*command, "--resume"] if resume else command,
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,7 +112,7 @@ def answered(phase: int, step: int, part: int, count: int = 1) -> Callable[[Runn
 
     def happens(job: RunningJob) -> bool:
         found = (_query(path, ANSWERED, (phase, step, part))[0][0] for path in ledgers(job.out))
-        return sum(found) >= count
+        return bool(sum(found) >= count)
 
     return happens
 
@@ -127,7 +128,7 @@ def records(out: Path) -> Records:
         for *key, function, body, answer, computed in _query(path, RECORDS):
             assert computed == 1, f"{key}: computed {computed} times"
             assert tuple(key) not in found, f"{key}: on record at two workers"
-            found[tuple(key)] = (function, body, answer)  # type: ignore[index]
+            found[tuple(key)] = (function, body, answer)
     return found
 
 

@@ -15,7 +15,7 @@ COLOUR = ImageShape(channels=3, height=4, width=6)
 
 def saved(folder: Path, **arrays: np.ndarray) -> Path:
     path = folder / "examples.npz"
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=True, **arrays)
     return path
 
 

@@ -79,10 +79,13 @@ def slowly(shape: Shape, latents: NDArray[np.float64]) -> NDArray[np.bool_]:
     dx, dy = np.meshgrid(centres - 16 - 32 * pos_x, centres - 16 - 32 * pos_y)
     u = (np.cos(orientation) * dx - np.sin(orientation) * dy) / scale
     v = (np.sin(orientation) * dx + np.cos(orientation) * dy) / scale
+    inside: NDArray[np.bool_]
     if shape is Shape.SQUARE:
-        return np.maximum(np.abs(u), np.abs(v)) < 9.6
+        inside = np.maximum(np.abs(u), np.abs(v)) < 9.6
+        return inside
     if shape is Shape.ELLIPSE:
-        return np.hypot(u / 12.77, v / 7.212) < 1
+        inside = np.hypot(u / 12.77, v / 7.212) < 1
+        return inside
     t = 2 * np.pi * np.arange(200) / 200
     wave = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
     outline = np.stack([9.6 * np.sin(t) ** 3, -0.662 * wave - 1.435], axis=1)

@@ -62,7 +62,8 @@ def test_targets_follow_the_names(folder: Path) -> None:
     table(folder, "\ufefffile,x,y\nc.png,3,0.5\na.PNG,1,0\n\nb.png,2,1e-1\n")
     examples = load_image_folder(folder, SHAPE)
     assert examples.targets is not None
-    np.testing.assert_allclose(examples.targets, [[1, 0], [2, 0.1], [3, 0.5]])
+    expected = np.array([[1.0, 0.0], [2.0, 0.1], [3.0, 0.5]])
+    np.testing.assert_allclose(examples.targets, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def test_examples_of_another_shape_are_named(shape: tuple[int, ...]) -> None:
         mre_model().task_feature(np.zeros(shape, np.float32))
 
 
-def test_a_score_is_minus_the_distance() -> None:
+def test_a_score_is_minus_the_distance_in_standard_units() -> None:
     model = mre_model()
     random = torch.Generator().manual_seed(1)
     features = torch.randn(2, 6, generator=random)
@@ -32,7 +32,19 @@ def test_a_score_is_minus_the_distance() -> None:
         distance = model.metric(features, specifications)
     assert scores.shape == (3, 2, 5)
     assert scores.dtype == np.float64
-    np.testing.assert_array_equal(scores, -distance.double().numpy())
+    np.testing.assert_allclose(scores.mean(axis=2), 0, atol=1e-12)
+    np.testing.assert_allclose(scores.std(axis=2), 1, rtol=1e-12)
+    for member in range(3):  # an increasing affine map of minus the distance, for each task
+        for task in range(2):
+            slope, _ = np.polyfit(-distance[member, task].double(), scores[member, task], 1)
+            assert slope > 0
+            correlation = np.corrcoef(-distance[member, task].double(), scores[member, task])
+            assert correlation[0, 1] == pytest.approx(1, abs=1e-9)
+
+
+def test_one_model_alone_scores_zero() -> None:
+    scores = mre_model().member_scores(torch.randn(2, 6), torch.randn(1, 7))
+    np.testing.assert_array_equal(scores, 0)
 
 
 class TestNovelty:

@@ -127,6 +127,8 @@ def test_statistics_are_taken_once() -> None:
     found, trained = gathered(), learner()
     trained.update(found, SPECIFICATIONS, PLAN, np.random.default_rng(0))
     mean = trained.metric.task_mean.clone()
+    torch.testing.assert_close(mean, found.features.mean(dim=0))
+    torch.testing.assert_close(trained.metric.model_mean, SPECIFICATIONS.mean(dim=0))
     found.add_features(0, np.full((3, 4), 100, np.float32))
     trained.update(found, SPECIFICATIONS, PLAN, np.random.default_rng(1))
     assert torch.equal(trained.metric.task_mean, mean)
