@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from coordinator.experiment_report import Experiment, SeedResult, write_outputs
 from coordinator.job import Job
 from coordinator.launch import run_embedded
-from synlearn.datasets.dsprites import draw_domains
+from synlearn.datasets.dsprites import SPLIT_SEED, draw_domains
 from synlearn.evaluation.experiments.dsprites import evaluate_side
 from synlearn.evaluation.experiments.error_table import ErrorTable, error_table
 from synlearn.mre.storage import load_mre
@@ -27,8 +27,6 @@ from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import BuildPlan, build_zoo
 from synlearn.zoo.specification import specifications_of
 
-SPLIT_SEED = 0
-"""Of each domain's training and testing rows: shared by zoo, providers and evaluation."""
 KS = (1, 2, 5, 10)
 
 
@@ -77,7 +75,7 @@ def _zoo(plan: ExperimentPlan, console: Console) -> Zoo:
         task = bar.add_task("source models", total=plan.domains)
         return build_zoo(
             plan.job.zoo,
-            BuildPlan(draw_domains(plan.domains, seed=0), split_seed=SPLIT_SEED),
+            BuildPlan(draw_domains(plan.domains, seed=0)),
             plan.workers,
             lambda built: bar.advance(task, len(built.ids)),
         )

@@ -18,6 +18,7 @@ from coordinator.questions import Questions
 from coordinator.run import LearningModels, Run
 from coordinator.state import initial_state, restore_state
 from protocols.ids import ProviderId
+from synlearn.datasets.dsprites import SPLIT_SEED
 from synlearn.mre.storage import save_mre
 from synlearn.tasks import split_domains
 from synlearn.zoo.card import ModelId
@@ -98,7 +99,7 @@ def run_embedded(
             blobs,
             folder=folder.nodes,
             seed=job.seed,
-            split_seed=0,
+            split_seed=SPLIT_SEED,
             workers=workers,
             join_timeout=job.session.join_timeout,
             on_event=progress.session,

@@ -27,6 +27,9 @@ DOMAIN_COUNT: Final = len(Shape) * len(SCALES) * len(ORIENTATIONS)
 INSTANCES: Final = len(POSITIONS) ** 2
 IMAGE_COUNT: Final = DOMAIN_COUNT * INSTANCES
 TRAINING_INSTANCES: Final = 800
+SPLIT_SEED: Final = 0
+"""Of every domain's split into training and testing rows, wherever none is named: zoos, providers
+and evaluation must agree on it."""
 TARGET_NAMES: Final = ("posX", "posY")
 SPLIT_NAME: Final = "synlearn/dsprites/split/v1"
 """Names the rule behind `split`; a card that names it and the seed names the instances."""

@@ -83,9 +83,7 @@ def load_mre(path: Path) -> MREModel:
             f"{path} holds an MRE model that this version cannot read; learn it again, or use the "
             "version that wrote it."
         ) from error
-    return MREModel(
-        load_backbone(files[BACKBONE]), metric, learned, provenance, mre_digest(path)
-    )
+    return MREModel(load_backbone(files[BACKBONE]), metric, learned, provenance, mre_digest(path))
 
 
 def mre_digest(path: Path) -> str:

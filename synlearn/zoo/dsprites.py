@@ -23,6 +23,7 @@ from synlearn.datasets.dsprites import (
     ORIENTATIONS,
     SCALES,
     SPLIT_NAME,
+    SPLIT_SEED,
     TARGET_NAMES,
     TRAINING_INSTANCES,
     Domain,
@@ -60,7 +61,7 @@ class BuildPlan:
     """
 
     domains: tuple[Domain, ...]
-    split_seed: int = 0
+    split_seed: int = SPLIT_SEED
     training: TrainingPlan = field(default_factory=TrainingPlan)
     created: str | None = None
 
