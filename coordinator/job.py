@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from protocols.ids import JobId
+from protocols.queries import MAX_BATCH
 from synlearn.errors import InputError
 from synlearn.settings import as_table, read_settings, setting
 
@@ -95,11 +96,11 @@ class Job:
     session: Session = field(default_factory=Session)
 
     def __post_init__(self) -> None:
-        triple = self.pretraining.classes * self.pretraining.rows_per_class
-        if triple > 256:
+        batch = self.pretraining.classes * self.pretraining.rows_per_class
+        if batch > MAX_BATCH:
             raise InputError(
-                f"[pretraining] classes x rows_per_class is {triple}; triplets grow with its cube, "
-                "keep it at 256 or below."
+                f"[pretraining] classes x rows_per_class is {batch}; triplets grow with its cube, "
+                f"keep it at {MAX_BATCH} or below."
             )
 
     @property

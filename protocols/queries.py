@@ -27,6 +27,8 @@ Answer: TypeAlias = dict[str, Array]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAX_MODELS = 4096
 _MAX_ROWS = 1_000_000
+MAX_BATCH = 256
+"""Rows in one batch of pre-training: a node's memory grows with its cube, the triplets."""
 
 
 class QueryError(ValueError):
@@ -93,6 +95,7 @@ class PretrainingGradient:
         _check_digest("backbone", self.backbone)
         _check_range("classes", self.classes, 2, 64)
         _check_range("rows_per_class", self.rows_per_class, 2, 256)
+        _check_range("classes x rows_per_class", self.classes * self.rows_per_class, 4, MAX_BATCH)
         _check_range("margin", self.margin, 0.0, 100.0)
         _check_choice("precision", self.precision, ("float32", "float64"))
 

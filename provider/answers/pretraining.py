@@ -21,7 +21,7 @@ def pretraining_gradient(query: PretrainingGradient, context: Context) -> Answer
 def pretraining_update(query: PretrainingUpdate, context: Context) -> Answer:
     """Return the change of the parameters after `steps` local steps, and the counts."""
     backbone = private_copy(as_precision(_backbone(query.backbone, context), query.precision))
-    batches = [_batch(query, context) for _ in range(query.steps)]
+    batches = (_batch(query, context) for _ in range(query.steps))
     part = local_update(backbone, batches, query.margin, query.learning_rate)
     return {"change": part.vector, **_counts(part)}
 

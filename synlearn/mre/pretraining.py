@@ -10,7 +10,7 @@ so that both parts travel and nothing else. The authors' released code averages 
 instead, which does not decompose.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,13 +126,13 @@ def hinge_gradient(backbone: Backbone, grouped: Tensor, margin: float) -> HingeS
 
 
 def local_update(
-    backbone: Backbone, batches: Sequence[Tensor], margin: float, learning_rate: float
+    backbone: Backbone, batches: Iterable[Tensor], margin: float, learning_rate: float
 ) -> HingeSum:
     """Take one plain gradient step on the mean active hinge for each batch; return the change.
 
     Args:
         backbone: Where to start; changed in place.
-        batches: Each (classes, rows, channels, h, w).
+        batches: Each (classes, rows, channels, h, w); one is in memory at a time.
         margin: Of the hinge.
         learning_rate: Of the local steps.
     """

@@ -7,8 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from synlearn.mre.backbone import Backbone
+
+_IMAGES = 64
+"""Images that pass through the backbone at a time: its activations dwarf its features."""
 
 
 def mean_features(backbone: Backbone, images: Tensor, draws: npt.NDArray[np.integer]) -> Tensor:
@@ -22,6 +26,7 @@ def mean_features(backbone: Backbone, images: Tensor, draws: npt.NDArray[np.inte
     Returns:
         (s, features) float32; every row lies within the unit ball.
     """
+    index = torch.from_numpy(np.asarray(draws, np.int64))
     with torch.inference_mode():
-        features: Tensor = backbone(images).to(torch.float32)
-        return features[torch.from_numpy(np.asarray(draws, np.int64))].mean(dim=1)
+        features = torch.cat([backbone(part) for part in images.split(_IMAGES)]).float()
+        return functional.embedding_bag(index, features, mode="mean")  # no (s, k, features) array

@@ -7,7 +7,13 @@ import pytest
 
 from coordinator.job import Job, Learning, Metric, Pretraining, Providers, Session, read_job
 from protocols.ids import job_id
-from protocols.queries import PretrainingGradient, PretrainingUpdate, SquaredError, TargetFeatures
+from protocols.queries import (
+    MAX_BATCH,
+    PretrainingGradient,
+    PretrainingUpdate,
+    SquaredError,
+    TargetFeatures,
+)
 from synlearn.errors import InputError
 from synlearn.mre.backbone import BACKBONES, BackboneSpec
 from synlearn.settings import as_table
@@ -163,16 +169,20 @@ def test_whatever_a_job_file_allows_can_be_asked(end: str) -> None:
     def limit(section: type, name: str) -> Any:  # noqa: ANN401
         return next(f for f in dataclasses.fields(section) if f.name == name).metadata[end]
 
-    classes, margin = limit(Pretraining, "classes"), limit(Pretraining, "margin")
-    PretrainingGradient(DIGEST, classes, limit(Pretraining, "rows_per_class"), margin)
-    PretrainingUpdate(
-        DIGEST,
-        classes,
-        limit(Pretraining, "rows_per_class"),
-        margin,
-        limit(Pretraining, "local_steps"),
-        limit(Pretraining, "local_learning_rate"),
-    )
+    margin = limit(Pretraining, "margin")
+    for name in ("classes", "rows_per_class"):
+        large = limit(Pretraining, name)
+        shape = {"classes": 4, "rows_per_class": 4, name: large}
+        job = replace(JOB, pretraining=replace(JOB.pretraining, **shape))
+        assert job.pretraining.classes * job.pretraining.rows_per_class <= MAX_BATCH
+        PretrainingGradient(DIGEST, margin=margin, **shape)
+        PretrainingUpdate(
+            DIGEST,
+            margin=margin,
+            steps=limit(Pretraining, "local_steps"),
+            learning_rate=limit(Pretraining, "local_learning_rate"),
+            **shape,
+        )
     SquaredError((DIGEST,), limit(Learning, "validation_rows"))
     TargetFeatures(DIGEST, limit(Learning, "k"), limit(Learning, "draws"))
     BackboneSpec(width=limit(Pretraining, "width"), features=limit(Pretraining, "features"))

@@ -340,7 +340,7 @@ def test_a_silent_stranger_is_sent_away() -> None:
 
 
 def test_a_silent_provider_is_lost() -> None:
-    limits = replace(QUICK, handshake=0.05, heartbeat=0.05, silence=0.2)
+    limits = replace(QUICK, handshake=0.5, heartbeat=0.05, silence=1.5)
     with site(limits=limits) as here, bare_provider(here.port) as alice:
         alice.hello()
         assert alice.receive() == f.Heartbeat()
