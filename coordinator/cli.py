@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from coordinator.experiment import ExperimentPlan, run_dsprites
 from coordinator.job import read_job
 from coordinator.launch import run_embedded
 from coordinator.session_server import (
@@ -30,22 +29,30 @@ JOB_FAILED = 3
 
 
 @contextmanager
-def _explained(job_file: Path, out: Path) -> Iterator[None]:
-    """Turn what a user or a provider can do wrong into one sentence and an exit code."""
+def _explained(out: Path, go_on: str) -> Iterator[None]:
+    """Turn what a user or a provider can do wrong into a sentence and an exit code.
+
+    `out` is where logs are; `go_on` the command that goes on where this one stopped.
+    """
     try:
         yield
     except InputError as error:
-        console.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        _say(f"[red]Error:[/] {escape(str(error))}")
         raise typer.Exit(2) from error
-    except (ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped, QueryError) as error:
-        console.print(
-            f"[red]The job stopped:[/] {escape(str(error))}\nLook into {out}/log.jsonl and "
-            f"{out}/nodes, then go on with: synlearn-coordinator run {job_file} --out {out} "
-            "--resume",
-            highlight=False,
-            soft_wrap=True,
-        )
+    except QueryError as error:
+        _say(f"[red]Error:[/] {escape(str(error))}; update or leave out that provider.")
+        raise typer.Exit(2) from error
+    except (ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped) as error:
+        _say(f"[red]The job stopped:[/] {escape(str(error))}")
+        _say(f"The logs are in {escape(str(out))}. Go on with: {escape(go_on)}")
         raise typer.Exit(JOB_FAILED) from error
+    except KeyboardInterrupt as error:
+        _say(f"Interrupted. Go on with: {escape(go_on)}")
+        raise typer.Exit(130) from error
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 @app.callback()
@@ -63,15 +70,14 @@ def run(
     resume: Annotated[bool, typer.Option(help="Go on with the run in OUT.")] = False,
 ) -> None:
     """Run a job in an embedded federation: all providers in a few local processes."""
-    with _explained(job_file, out):
+    with _explained(out, f"synlearn-coordinator run {job_file} --out {out} --resume"):
         finished = run_embedded(
             read_job(job_file), out, resume=resume, workers=embedded, console=console
         )
-    console.print(
-        f"MRE model in {finished.model} (digest {finished.digest[:12]}), "
+    _say(
+        f"MRE model in {escape(str(finished.model))} (digest {finished.digest[:12]}), "
         f"{finished.asked:,} questions, {finished.seconds:.0f} s, "
-        f"{finished.peak_memory / 2**20:,.0f} MiB in all processes",
-        highlight=False,
+        f"{finished.peak_memory / 2**20:,.0f} MiB in all processes"
     )
 
 
@@ -88,7 +94,10 @@ def experiment(
         f"synlearn-coordinator experiment {job_file} --domains {domains} --seeds {seeds} "
         f"--embedded {embedded}"
     )
-    with _explained(job_file, out):
+    # Here, not at the top: plots take a second to import.
+    from coordinator.experiment import ExperimentPlan, run_dsprites  # noqa: PLC0415
+
+    with _explained(out, f"{command} --out {out}"):
         job = replace(read_job(job_file), zoo=out / "zoo")
         plan = ExperimentPlan(out, job, domains, tuple(range(seeds)), embedded, command)
         run_dsprites(plan, console)

@@ -11,6 +11,7 @@ from rich.console import Console
 from coordinator.algorithm import synergistic_learning
 from coordinator.blobs import MemoryBlobs
 from coordinator.checkpoint import RunFolder
+from coordinator.enrolment import check_providers
 from coordinator.federation import embedded_federation
 from coordinator.job import Job
 from coordinator.progress import Progress
@@ -66,7 +67,7 @@ def run_embedded(
         clock: Unix seconds, for the log.
 
     Raises:
-        InputError: The zoo or the folder cannot be used for this job.
+        InputError: The zoo, the folder or a provider cannot be used for this job.
         ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped: As the session server has
             it; the run can be resumed.
     """
@@ -105,6 +106,8 @@ def run_embedded(
             on_event=progress.session,
         ) as federation:
             questions = Questions(federation.server, job.session.question_timeout, progress.answers)
+            if saved is None:  # else they were asked before, and have let their answers go
+                check_providers(job, providers, questions)
             run = Run(
                 job,
                 list(providers),

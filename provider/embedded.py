@@ -15,6 +15,7 @@ import hmac
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -90,6 +91,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     spec = WorkerSpec.read(sys.stdin)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
     torch.set_num_threads(1)  # same sums however many workers there are
     with spec.ledger.with_suffix(".lock").open("w") as lock:
         _lock(lock, time.monotonic, time.sleep)

@@ -53,7 +53,6 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(run: Callable[[Exception], 
         (QueryRefused(ALICE, Q, Code.MODEL_UNUSABLE), "alice refused question 2.0.1"),
         (QueryTimedOut(ALICE, Q, None), "did not answer question 2.0.1 in time"),
         (SessionsStopped("worker-0 ended with code 1"), "worker-0 ended with code 1"),
-        (QueryError("provider alice: 'sums' holds a NaN"), "'sums' holds a NaN"),
     ],
 )
 def test_a_providers_failure_says_how_to_go_on(
@@ -65,6 +64,14 @@ def test_a_providers_failure_says_how_to_go_on(
     job, out = tmp_path / "job.toml", tmp_path / "out"
     assert f"synlearn-coordinator run {job} --out {out} --resume" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_answer_that_cannot_be_used_is_exit_code_2(run: Callable[[Exception], Result]) -> None:
+    result = run(QueryError("provider alice: 'sums' holds a NaN"))
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "Error: provider alice: 'sums' holds a NaN; update or leave out that provider.\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "job.toml"], ["nonsense"]])
