@@ -1,5 +1,6 @@
 """A target dataset as a user has it: a folder of images, or an `.npz` file of arrays."""
 
+import hashlib
 from pathlib import Path
 
 from synlearn.datasets.arrays import load_arrays
@@ -24,3 +25,13 @@ def load_examples(path: Path, shape: ImageShape) -> Examples:
             "file with an array 'images'."
         )
     return load_arrays(path, shape)
+
+
+def data_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder's files."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for file in sorted(file for file in path.iterdir() if file.is_file()):
+        whole.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
