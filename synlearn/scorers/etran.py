@@ -109,8 +109,8 @@ def _log_sum_exp(z: Float64) -> Float64:
     """
     highest = z.max(axis=1)
     z -= highest[:, None]
-    sums: Float64 = np.exp(z, out=z).sum(axis=1)
-    return highest + np.log(sums)
+    energies: Float64 = highest + np.log(np.exp(z, out=z).sum(axis=1))
+    return energies
 
 
 def etran_discriminant(
