@@ -1,13 +1,10 @@
 """`synlearn`: rank a zoo of models from a handful of examples; build and inspect zoos."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -18,12 +15,12 @@ from synlearn.evaluation.output import write_output
 from synlearn.mre import MREModel
 from synlearn.scorers.batch import Undefined
 from synlearn.scoring import score_zoo
+from synlearn.terminal import explained
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.cli import zoo_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(zoo_app, name="zoo")
-errors = Console(stderr=True)
 
 
 @app.callback()
@@ -90,16 +87,6 @@ def score(
     Console().print(table)
     for reason in sorted({reason for _, _, reason in found.table.undefined()}):
         Console().print(f"- is undefined: {reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn a user's mistake into one sentence and exit code 2."""
-    try:
-        yield
-    except InputError as error:
-        errors.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
 
 
 def _input_shape(zoo: Zoo) -> ImageShape:

@@ -63,15 +63,16 @@ def _overview_panel(axes: Axes, data: ReportData, split: str, methods: Sequence[
         ):
             place = methods.index(target.method)
             axes.plot([target.bound] * 2, [place - 0.3, place + 0.3], color=INK, lw=1.6)
-            axes.annotate(
+            mark = axes.annotate(
                 "target",
-                (target.bound, place + 0.3),
-                xytext=(0, -2),
+                (target.bound, place),
+                xytext=(4, 0),  # beside it: above and below are the values of the dots
                 textcoords="offset points",
-                ha="center",
-                va="top",
+                ha="left",
+                va="center",
                 fontsize=7.5,
             )
+            mark.set_in_layout(False)
     if (ceiling := results.ceiling(h.metric, split)) is not None:
         axes.axvline(ceiling.estimate.mean, color=MUTED, lw=1.2, ls=(0, (4, 3)))
         axes.annotate(

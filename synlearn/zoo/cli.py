@@ -1,8 +1,6 @@
 """`synlearn zoo`: build, list, show and verify zoos."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from synlearn.datasets.dsprites import draw_domains
-from synlearn.errors import InputError
+from synlearn.terminal import errors, explained
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import BuildPlan, build_zoo
@@ -22,7 +20,6 @@ from synlearn.zoo.specification import specifications_of
 zoo_app = typer.Typer(no_args_is_help=True, help="Build and inspect zoos of models.")
 build_app = typer.Typer(no_args_is_help=True, help="Train the source models of an experiment.")
 zoo_app.add_typer(build_app, name="build")
-_errors = Console(stderr=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="ZOO", help="Folder of the zoo.")]
 
@@ -35,7 +32,7 @@ def dsprites(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Train one position regressor for each dSprites domain; goes on where it was stopped."""
-    with _explained(), _bar() as bar:
+    with explained(), _bar() as bar:
         plan = BuildPlan(draw_domains(domains, seed))
         task = bar.add_task("models", total=domains)
         zoo = build_zoo(
@@ -51,7 +48,7 @@ def dsprites(
 @zoo_app.command("list")
 def list_models(folder: Folder) -> None:
     """List the models of a zoo."""
-    with _explained():
+    with explained():
         zoo = Zoo.open(folder)
         table = Table()
         table.add_column("model", no_wrap=True)  # ids must survive narrow windows and pipes
@@ -72,7 +69,7 @@ def list_models(folder: Folder) -> None:
 @zoo_app.command()
 def show(folder: Folder, model: Annotated[str, typer.Argument(help="Model id.")]) -> None:
     """Print a model's card."""
-    with _explained():
+    with explained():
         card = Zoo.open(folder).card(ModelId(model))
     typer.echo(card.to_json().decode(), nl=False)
 
@@ -80,23 +77,14 @@ def show(folder: Folder, model: Annotated[str, typer.Argument(help="Model id.")]
 @zoo_app.command()
 def verify(folder: Folder) -> None:
     """Read every file of a zoo and check it against its digest; exit code 2 if one is wrong."""
-    with _explained():
+    with explained():
         zoo = Zoo.open(folder)
     wrong = [(model, problem) for model, problem in zoo.verify() if problem is not None]
     for _, problem in wrong:
-        _errors.print(f"[red]Error:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
+        errors.print(f"[red]Error:[/] {escape(str(problem))}", highlight=False, soft_wrap=True)
     typer.echo(f"{len(zoo) - len(wrong)} of {len(zoo)} models are as they were built")
     if wrong:
         raise typer.Exit(2)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except InputError as error:
-        _errors.print(f"[red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
 
 
 def _bar() -> Progress:
@@ -105,5 +93,5 @@ def _bar() -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=_errors,
+        console=errors,
     )
