@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def _results(experiment: Experiment, results: Sequence[SeedResult]) -> Results:
             "target_datasets_per_domain_and_k": DRAWS,
             "mre_model_bytes": model_bytes,
         },
-        settings=as_table(job) | {"zoo": job.zoo.name},
+        settings=_flat(as_table(job) | {"zoo": job.zoo.name}),
         versions=package_versions(),
         digests={
             "zoo": zoo.digest,
@@ -149,6 +150,17 @@ def _results(experiment: Experiment, results: Sequence[SeedResult]) -> Results:
         },
         machine=machine_facts(),
     )
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with their sections' names before theirs, as in "learning.k"."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{key}": item for key, item in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _measurements(results: Sequence[SeedResult]) -> list[Measurement]:
