@@ -53,6 +53,16 @@ class Code(Enum):
     FILE_WRONG_DIGEST = 213, "A file of the question does not have the digest it was named by."
     FILE_TOO_LARGE = 214, "A file of the question is larger than the node takes."
     QUESTION_TOO_LARGE = 215, "The question is larger than the provider takes."
+    ROSTER_NOT_TRUSTED = 216, "The roster is not one that the provider can follow."
+    MANIFEST_NOT_TRUSTED = 217, "The job manifest is not trusted, or does not cover this question."
+    TOO_FEW_PARTIES = 218, "Fewer parties take part than the provider's floor or the protocol asks."
+    TOO_FEW_HOLDERS = 219, "A class slot has rows of fewer parties than the provider's floor asks."
+    THRESHOLD_TOO_LOW = 220, "The threshold of a secure aggregation is lower than the parties ask."
+    TRANSCRIPT_DIFFERS = 221, "Parties of a secure aggregation were told different things."
+    ATTEMPT_SPENT = 222, "This attempt at a secure aggregation is spent, or not known any more."
+    OUT_OF_BOUND = 223, "A value lies outside the bound that the question states."
+    SURVIVORS_DIFFER = 224, "The list of survivors is not the one this party can agree to."
+    QUESTION_NOT_SIGNED = 225, "The question lacks the signature of the job's coordinator."
     REFUSED_OTHERWISE = 299, "The provider refused for a reason that this version does not know."
 
     # One question is put off.

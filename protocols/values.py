@@ -35,37 +35,47 @@ def encode_values(function: str, values: Mapping[str, Value]) -> bytes:
     """
     if len(values) > MAX_VALUES:
         raise ValueError(f"a body holds at most {MAX_VALUES} values, not {len(values)}")
-    return pb.Body(
-        function=function, values=[_write(name, values[name]) for name in sorted(values)]
-    ).SerializeToString()
+    body = pb.Body(function=function)
+    for name in sorted(values):
+        _write(body.values.add(name=name), values[name])
+    return body.SerializeToString()
 
 
-def _write(name: str, value: Value) -> pb.Named:
+def _write(named: pb.Named, value: Value) -> None:
+    """Fill in the value where it stands: a message made apart would be copied into the body."""
+    name = named.name
     if isinstance(value, np.ndarray):
-        return pb.Named(name=name, array=_write_array(name, value))
-    if isinstance(value, bool):
-        return pb.Named(name=name, boolean=value)
-    if isinstance(value, int):
+        _write_array(named, value)
+    elif isinstance(value, bool):
+        named.boolean = value
+    elif isinstance(value, int):
         if value not in _INT64:
             raise ValueError(f"value '{name}' does not fit in 64 bits: {value}")
-        return pb.Named(name=name, integer=value)
-    if isinstance(value, float):
-        return pb.Named(name=name, real=value)
-    if isinstance(value, str):
-        return pb.Named(name=name, text=value)
-    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
-        return pb.Named(name=name, texts=pb.Texts(items=value))
-    raise ValueError(f"value '{name}' has a type that cannot be sent: {type(value).__name__}")
+        named.integer = value
+    elif isinstance(value, float):
+        named.real = value
+    elif isinstance(value, str):
+        named.text = value
+    elif isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        named.texts.SetInParent()  # also without items
+        named.texts.items.extend(value)
+    else:
+        raise ValueError(f"value '{name}' has a type that cannot be sent: {type(value).__name__}")
 
 
-def _write_array(name: str, array: npt.NDArray[Any]) -> pb.Array:
+def _write_array(named: pb.Named, array: npt.NDArray[Any]) -> None:
     dtype = array.dtype.newbyteorder("<")
     if dtype not in _TO_NAME:
-        raise ValueError(f"array '{name}' has dtype {array.dtype}; use one of {', '.join(_NAMES)}")
+        raise ValueError(
+            f"array '{named.name}' has dtype {array.dtype}; use one of {', '.join(_NAMES)}"
+        )
     if array.ndim > MAX_DIMENSIONS:
-        raise ValueError(f"array '{name}' has {array.ndim} axes, at most {MAX_DIMENSIONS} can be")
-    data = array.astype(dtype, copy=False).tobytes()
-    return pb.Array(dtype=_TO_NAME[dtype], shape=array.shape, data=data)
+        raise ValueError(
+            f"array '{named.name}' has {array.ndim} axes, at most {MAX_DIMENSIONS} can be"
+        )
+    named.array.dtype = _TO_NAME[dtype]
+    named.array.shape.extend(array.shape)
+    named.array.data = array.astype(dtype, copy=False).tobytes()
 
 
 def decode_values(body: bytes) -> tuple[str, dict[str, Value]]:
