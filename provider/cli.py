@@ -12,6 +12,7 @@ from rich.table import Table
 from protocols.ids import JobId, ProviderId
 from protocols.queries import QUERIES
 from provider.policy import OpenPolicy
+from provider.sqlite_attempts import SqliteAttempts
 from provider.sqlite_ledger import LedgerFile, SqliteLedger
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
@@ -59,6 +60,11 @@ def left(
         for entry in SqliteLedger(file, ProviderId(owner), JobId(job)).entries():
             digest = (entry.answer or "")[:16]
             table.add_row(owner, str(entry.query), entry.function, entry.state.value, digest)
+        for attempt in SqliteAttempts(file, ProviderId(owner), JobId(job)).attempts():
+            # A masked vector has left under the digest of what it was asked for.
+            name = f"{attempt.query} (attempt {attempt.number})"
+            function, digest = f"masked {attempt.function}", attempt.transcript[:16]
+            table.add_row(owner, name, function, attempt.state.value, digest)
     Console().print(table)
     file.close()
 

@@ -1,8 +1,8 @@
 """A worker process of the embedded federation: many nodes, one event loop, one computing thread.
 
 Started by the coordinator as `python -m provider.embedded`, with one JSON object on standard input
-(`WorkerSpec`). The same session code as a deployed node; only policy (`open`) and data (dSprites
-domains) are given instead of being the owner's.
+(`WorkerSpec`). The same session code as a deployed node; only policy (`open`) and data are given
+instead of being the owner's.
 
 Standard input stays open for as long as the coordinator lives: when it closes, whatever the
 reason, the worker ends at once.
@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -28,13 +28,20 @@ from typing import IO, Any
 import torch
 
 from protocols.ids import JobId, ProviderId
+from protocols.secagg.keys import Identity
+from protocols.secagg.roster import SignedRoster
+from provider.aggregation import MaskedAnswers
 from provider.blobs import BlobCache
-from provider.dataset import DspritesDomain
+from provider.dataset import Dataset
+from provider.embedded_data import Share, open_shares, read_share
+from provider.masked_rules import MaskedRules
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy
 from provider.session import Connections, NodeSession
+from provider.sqlite_attempts import SqliteAttempts
 from provider.sqlite_ledger import LedgerFile, SqliteLedger
+from provider.trust import Federation, MemoryTrust, Trust
 
 LOCK_PATIENCE = 30.0
 """Seconds to wait for an earlier worker of the same run to be gone."""
@@ -42,11 +49,12 @@ LOCK_PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class NodeSpec:
-    """One node: its name, its one-time token, and its dSprites domain."""
+    """One node: its name, its one-time token, its data, its private signing key."""
 
     provider: ProviderId
     token: bytes
-    domain: int
+    share: Share
+    identity: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,9 @@ class WorkerSpec:
         address: Of the session server, host:port.
         ledger: File in which the nodes keep their records.
         seed: From which the embedded nodes' secrets are made; a deployed node draws its own.
-        split_seed: Of the split into training and testing rows.
+        min_parties_per_class: The nodes' floor; 1 lets a sum be one party's own part.
+        authority: Public key of the federation's authority.
+        roster: Signed by it.
         nodes: Who answers.
     """
 
@@ -66,7 +76,9 @@ class WorkerSpec:
     address: str
     ledger: Path
     seed: int
-    split_seed: int
+    min_parties_per_class: int
+    authority: bytes
+    roster: SignedRoster
     nodes: tuple[NodeSpec, ...]
 
     @classmethod
@@ -78,9 +90,16 @@ class WorkerSpec:
             address=table["address"],
             ledger=Path(table["ledger"]),
             seed=table["seed"],
-            split_seed=table["split_seed"],
+            min_parties_per_class=table["min_parties_per_class"],
+            authority=bytes.fromhex(table["authority"]),
+            roster=SignedRoster.decode(bytes.fromhex(table["roster"])),
             nodes=tuple(
-                NodeSpec(ProviderId(node["provider"]), bytes.fromhex(node["token"]), node["domain"])
+                NodeSpec(
+                    ProviderId(node["provider"]),
+                    bytes.fromhex(node["token"]),
+                    read_share(node["share"]),
+                    bytes.fromhex(node["identity"]),
+                )
                 for node in table["nodes"]
             ),
         )
@@ -100,31 +119,68 @@ def main() -> None:
         ledger.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What the nodes of a process have in common."""
+
+    ledger: LedgerFile
+    federation: Federation
+    models: ModelCache
+    executor: Executor
+
+
 async def _serve(spec: WorkerSpec, ledger: LedgerFile) -> None:
-    connections, cache, models = Connections(), BlobCache(), ModelCache()
+    federation = Federation(spec.authority, MemoryTrust(), now=time.time)
+    federation.follow((spec.roster,))
+    connections, cache = Connections(), BlobCache()
     with ThreadPoolExecutor(1, thread_name_prefix="answers") as executor:
+        shared = _Shared(ledger, federation, ModelCache(), executor)
+        datasets = open_shares([node.share for node in spec.nodes])
         sessions = [
             NodeSession(
                 node.provider,
                 spec.job,
                 node.token,
                 spec.address,
-                Node(
-                    node.provider,
-                    spec.job,
-                    policy=OpenPolicy(),
-                    ledger=SqliteLedger(ledger, node.provider, spec.job),
-                    dataset=DspritesDomain(node.domain, spec.split_seed),
-                    secret=_secret(spec.seed, node.provider),
-                    models=models,
-                    executor=executor,
-                ),
+                _node(node, dataset, spec, shared),
                 cache,
                 connections=connections,
             )
-            for node in spec.nodes
+            for node, dataset in zip(spec.nodes, datasets, strict=True)
         ]
         await asyncio.gather(*(session.run() for session in sessions))
+
+
+def _node(node: NodeSpec, dataset: Dataset, spec: WorkerSpec, shared: _Shared) -> Node:
+    provider, job = node.provider, spec.job
+    policy, secret = OpenPolicy(), _secret(spec.seed, provider)
+    masked = MaskedAnswers(
+        provider,
+        job,
+        policy=policy,
+        rules=MaskedRules(
+            min_parties_per_class=spec.min_parties_per_class,
+            wholes_once=False,  # nothing to hide
+        ),
+        trust=Trust(provider, job, Identity.from_bytes(node.identity), shared.federation),
+        attempts=SqliteAttempts(shared.ledger, provider, job),
+        dataset=dataset,
+        secret=secret,
+        models=shared.models,
+        executor=shared.executor,
+        fresh=os.urandom,
+    )
+    return Node(
+        provider,
+        job,
+        policy=policy,
+        ledger=SqliteLedger(shared.ledger, provider, job),
+        dataset=dataset,
+        secret=secret,
+        models=shared.models,
+        executor=shared.executor,
+        masked=masked,
+    )
 
 
 def _secret(seed: int, provider: ProviderId) -> bytes:

@@ -7,16 +7,33 @@ for an architecture of our own registry, never code.
 import copy
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from protocols.errors import Code, Refused
 from synlearn.errors import InputError
 from synlearn.mre.backbone import Backbone, load_backbone
+from synlearn.zoo.formats.torch import from_bytes
 from synlearn.zoo.stacked import StackedModels, stack_files
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelGroup:
+    """Those of a question's models that share an architecture.
+
+    Attributes:
+        positions: (g,) of the models in the question.
+        models: g of them, in this order.
+    """
+
+    positions: npt.NDArray[np.int64]
+    models: StackedModels
 
 
 class _Recent(Generic[T]):
@@ -36,14 +53,15 @@ class _Recent(Generic[T]):
 
 
 class ModelCache:
-    """Parsed backbones and model stacks, the last few of each.
+    """Parsed backbones, stacks and groups of models, the last few of each.
 
     Not thread-safe: it belongs to the one thread of a process that computes answers.
     """
 
-    def __init__(self, backbones: int = 4, stacks: int = 16) -> None:
+    def __init__(self, backbones: int = 4, stacks: int = 16, groups: int = 2) -> None:
         self._backbones: _Recent[Backbone] = _Recent(backbones)
         self._stacks: _Recent[StackedModels] = _Recent(stacks)
+        self._groups: _Recent[tuple[ModelGroup, ...]] = _Recent(groups)
 
     def backbone(self, digest: str, data: bytes) -> Backbone:
         """Return the backbone in `data`; the caller must not change its parameters.
@@ -68,6 +86,36 @@ class ModelCache:
             )
         except InputError as error:
             raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+
+    def groups(self, digests: tuple[str, ...], files: dict[str, bytes]) -> tuple[ModelGroup, ...]:
+        """Return the models of `digests`, whatever their architectures, in stacks of one each.
+
+        Raises:
+            Refused: MODEL_UNUSABLE.
+        """
+        try:
+            return self._groups.get(digests, lambda: _group(digests, files))
+        except InputError as error:
+            raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+
+
+def _group(digests: tuple[str, ...], files: dict[str, bytes]) -> tuple[ModelGroup, ...]:
+    parsed = [from_bytes(files[digest], f"model {digest[:12]}") for digest in digests]
+    positions: list[list[int]] = []
+    for position, model in enumerate(parsed):
+        for alike in positions:
+            if parsed[alike[0]].architecture == model.architecture:
+                alike.append(position)
+                break
+        else:
+            positions.append([position])
+    return tuple(
+        ModelGroup(
+            np.array(alike, np.int64),
+            StackedModels.of([digests[i] for i in alike], [parsed[i] for i in alike]),
+        )
+        for alike in positions
+    )
 
 
 def as_precision(backbone: Backbone, precision: str) -> Backbone:

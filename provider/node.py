@@ -7,13 +7,16 @@ from concurrent.futures import Executor
 
 from protocols.errors import Code, Refused
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
+from protocols.mquery import is_mquery
 from protocols.queries import Query, QueryError, decode_query, encode_answer
+from protocols.secagg.member import Transport
+from provider.aggregation import MaskedAnswers
 from provider.answers import Context, answer
 from provider.dataset import Dataset
 from provider.ledger import Ledger
 from provider.models import ModelCache
 from provider.policy import Policy
-from provider.rows import row_generator
+from provider.rows import RowSplit, row_generator
 from provider.session import BlobFetcher, PendingUntil
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,8 @@ class Node:
         secret: 32 bytes that key the drawing of rows; never leaves the node.
         models: Parsed model files, shared by the nodes of a process.
         executor: One thread, in which answers are computed.
+        masked: The node's part in secure aggregations, with whom it trusts. None where there is no
+            roster: then it answers no masked question, and any plain one that its policy allows.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Node:
         secret: bytes,
         models: ModelCache,
         executor: Executor,
+        masked: MaskedAnswers | None = None,
     ) -> None:
         self._provider = provider
         self._job = job
@@ -53,6 +59,7 @@ class Node:
         self._secret = secret
         self._models = models
         self._executor = executor
+        self._masked = masked
 
     async def answer(
         self,
@@ -67,8 +74,10 @@ class Node:
             Refused: By the policy, the ledger, or because the answer cannot be computed. Only
                 its code leaves the node; the reason goes to the local log.
         """
-        digest = digest_of(body)
         try:
+            if is_mquery(body):
+                return await self._answer_masked(query_id, body, blobs)
+            digest = digest_of(body)
             query = self._accept(query_id, digest, body)
             stored = self._ledger.open(query_id, digest, query.function)
             if stored is not None:
@@ -88,13 +97,20 @@ class Node:
         """The coordinator has everything up to this id safe on disk."""
         self._ledger.acknowledge(up_to)
 
+    async def _answer_masked(self, query_id: QueryId, body: bytes, blobs: BlobFetcher) -> bytes:
+        if self._masked is None:
+            raise Refused(Code.NOT_ALLOWED, local="no roster was set up here for masked questions")
+        return await self._masked.answer(query_id, body, blobs)
+
     def _accept(self, query_id: QueryId, digest: Digest, body: bytes) -> Query:
         """Parse the question and ask the policy; a refusal is recorded."""
         function = "unreadable"
         try:
             query = decode_query(body)
             function = query.function
-            self._policy.check(query, self._dataset.rows)
+            if self._masked is not None:
+                self._masked.trust.check(function, query.blobs, Transport.PLAIN)
+            self._policy.check(query, self._dataset.rows, self._dataset.classes)
         except Refused:
             self._ledger.refused(query_id, digest, function)
             raise
@@ -112,6 +128,7 @@ class Node:
             files=files,
             models=self._models,
             random=row_generator(self._secret, self._job, query_id),
+            split=RowSplit(self._secret),
         )
         try:
             body = encode_answer(query, answer(query, context))

@@ -1,17 +1,24 @@
 """The provider's own rules, checked before anything else, whatever the coordinator says."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from protocols.errors import Code, Refused
 from protocols.queries import (
     QUERIES,
+    ClassOutputs,
+    Describe,
+    HeadCorrect,
+    HeadStatistics,
+    LeepLikelihood,
     PretrainingGradient,
     PretrainingUpdate,
     Query,
     SquaredError,
     TargetFeatures,
 )
+from provider.rows import classes_for_training, half_sizes
 
 
 class Policy(Protocol):
@@ -22,12 +29,18 @@ class Policy(Protocol):
         """Largest model file that the node will pull."""
         ...
 
-    def check(self, query: Query, rows: int) -> None:
+    @property
+    def paused(self) -> bool:
+        """Whether everything is refused for now."""
+        ...
+
+    def check(self, query: Query, rows: int, classes: Mapping[str, int]) -> None:
         """Return if the question may be answered.
 
         Args:
             query: The question.
             rows: How many rows the provider holds.
+            classes: How many of each class.
 
         Raises:
             Refused: With the code for the wire and the full reason for the local log.
@@ -41,7 +54,7 @@ class OpenPolicy:
 
     Attributes:
         functions: Names of the functions that are answered.
-        min_rows: Fewest rows that may stand behind one `squared_error` answer.
+        min_rows: Fewest rows that may stand behind one number of an answer.
         max_model_bytes: Largest model file that the node will pull.
         paused: Refuse everything for now.
     """
@@ -51,7 +64,7 @@ class OpenPolicy:
     max_model_bytes: int = 64 * 2**20
     paused: bool = False
 
-    def check(self, query: Query, rows: int) -> None:
+    def check(self, query: Query, rows: int, classes: Mapping[str, int]) -> None:
         """Return if the question may be answered; raise `Refused` otherwise."""
         if self.paused:
             raise Refused(Code.PAUSED, local="the node is paused; resume it to answer again")
@@ -60,7 +73,7 @@ class OpenPolicy:
                 Code.NOT_ALLOWED,
                 local=f"{query.function} is not among the functions allowed by the policy",
             )
-        used = rows_used(query)
+        used = rows_used(query, classes)
         if used is None:
             return
         if used < self.min_rows:
@@ -75,14 +88,37 @@ class OpenPolicy:
             )
 
 
-def rows_used(query: Query) -> int | None:
-    """Rows that one released number of the answer is a function of; None where it is no row."""
+def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:
+    """Fewest rows that one released number of the answer is a function of.
+
+    Args:
+        query: The question.
+        classes: How many rows of each class the provider holds.
+
+    Returns:
+        None where the answer is a function of no row: a description, or zeros alone.
+
+    Raises:
+        Refused: TOO_FEW_ROWS, pre-training asks for more rows of a class than there are.
+    """
     match query:
         case SquaredError():
             return query.rows
         case TargetFeatures():
             return query.k
         case PretrainingGradient() | PretrainingUpdate():
-            return query.classes * query.rows_per_class
-        case _:
+            real = classes_for_training(classes, query.rows_per_class)
+            count = min(query.classes, len(real)) if real else query.classes
+            return count * query.rows_per_class
+        case ClassOutputs() | LeepLikelihood():
+            counts = [classes.get(name, 0) for name in query.classes]
+        case HeadStatistics():
+            counts = [half_sizes(classes.get(name, 0))[0] for name in query.classes]
+        case HeadCorrect():
+            counts = [half_sizes(classes.get(name, 0))[1] for name in query.classes]
+        case Describe():
             return None
+        case _:
+            assert_never(query)
+    # A class without rows has zeros, which are a function of no row.
+    return min((count for count in counts if count), default=None)

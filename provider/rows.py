@@ -2,10 +2,15 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
+from protocols.errors import Code, Refused
 from protocols.ids import JobId, QueryId
+
+Indices = npt.NDArray[np.int64]
 
 
 def row_generator(
@@ -26,3 +31,62 @@ def row_generator(
     message = f"rows/v1|{job}|{query}|{attempt}".encode()
     seed = hmac.new(secret, message, hashlib.sha256).digest()
     return np.random.default_rng(int.from_bytes(seed, "big"))
+
+
+def classes_for_training(classes: Mapping[str, int], rows_per_class: int) -> tuple[str, ...]:
+    """Classes with enough rows for triplets, sorted; none where all rows are of one class.
+
+    Of one class alone, pseudo-classes are made.
+
+    Raises:
+        Refused: TOO_FEW_ROWS, there are several classes but fewer than two have enough rows.
+    """
+    if len(classes) < 2:
+        return ()
+    enough = tuple(sorted(name for name, rows in classes.items() if rows >= rows_per_class))
+    if len(enough) < 2:
+        raise Refused(
+            Code.TOO_FEW_ROWS,
+            local=f"{len(enough)} of {len(classes)} classes have {rows_per_class} rows; triplets "
+            "need two",
+        )
+    return enough
+
+
+def half_sizes(rows: int) -> tuple[int, int]:
+    """How many of a class's rows are in half A and in half B; A has the odd one.
+
+    >>> half_sizes(5)
+    (3, 2)
+    """
+    return rows - rows // 2, rows // 2
+
+
+class RowSplit:
+    """Splits each class into a half A to learn from and a half B to test on, once and for all.
+
+    Neighbours are parted two by two, by a bit that only this node can know: no job or question
+    changes a row's half, and rows that are added later move no earlier one, apart from one without
+    a neighbour.
+
+    Args:
+        secret: 32 bytes known to this node alone.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def halves(self, name: str, rows: Indices) -> tuple[Indices, Indices]:
+        """Split the rows of a class, rising.
+
+        Args:
+            name: Of the class.
+            rows: All its rows, (n,), in the order in which they came to be.
+        """
+        pairs = rows[: len(rows) // 2 * 2].reshape(-1, 2)
+        key = hmac.new(self._secret, b"split/v1|" + name.encode(), hashlib.sha256).digest()
+        stream = hashlib.shake_256(key).digest(-(-len(pairs) // 8))  # a longer one begins alike
+        first = np.unpackbits(np.frombuffer(stream, np.uint8), count=len(pairs))
+        each = np.arange(len(pairs))
+        learn = np.concatenate([pairs[each, first], rows[2 * len(pairs) :]])
+        return learn, pairs[each, 1 - first]

@@ -1,28 +1,15 @@
 """A ledger on disk: what was answered survives the end of the process."""
 
+import contextlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
 from provider.ledger import Entry, State, check_repeat
+from provider.ledger_schema import SCHEMA
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS questions (
-    provider TEXT NOT NULL,
-    job TEXT NOT NULL,
-    phase INTEGER NOT NULL,
-    step INTEGER NOT NULL,
-    part INTEGER NOT NULL,
-    function TEXT NOT NULL,
-    body TEXT NOT NULL,
-    state TEXT NOT NULL,
-    answer BLOB,
-    digest TEXT,
-    computed INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (provider, job, phase, step, part)
-) WITHOUT ROWID
-"""
 _KEY = "provider = ? AND job = ? AND phase = ? AND step = ? AND part = ?"
 
 
@@ -38,7 +25,7 @@ class LedgerFile:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.execute(_SCHEMA)
+        self._connection.executescript(SCHEMA)
         self._lock = threading.Lock()
 
     def run(self, statement: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
@@ -46,9 +33,33 @@ class LedgerFile:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
+    @contextlib.contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """Several statements as one transaction; none of them has happened where one fails.
+
+        Args:
+            durable: Whether it has to survive a power cut, too: it then waits for the disk.
+        """
+        with self._lock:
+            if durable:
+                self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+
     def owners(self) -> list[tuple[str, str]]:
         """Provider and job of every ledger in the file, sorted."""
-        found = self.run("SELECT DISTINCT provider, job FROM questions ORDER BY 1, 2", ())
+        found = self.run(
+            "SELECT provider, job FROM questions UNION SELECT provider, job FROM attempts"
+            " ORDER BY 1, 2",
+            (),
+        )
         return [(str(provider), str(job)) for provider, job in found]
 
     def close(self) -> None:

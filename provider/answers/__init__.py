@@ -5,15 +5,21 @@ Everything here runs after policy and ledger agreed, in the one computing thread
 
 from protocols.queries import (
     Answer,
+    ClassOutputs,
     Describe,
+    HeadCorrect,
+    HeadStatistics,
+    LeepLikelihood,
     PretrainingGradient,
     PretrainingUpdate,
     Query,
     SquaredError,
     TargetFeatures,
 )
+from provider.answers.class_outputs import class_outputs, leep_likelihood
 from provider.answers.context import Context
 from provider.answers.describe import describe
+from provider.answers.heads import head_correct, head_statistics
 from provider.answers.pretraining import pretraining_gradient, pretraining_update
 from provider.answers.squared_error import squared_error
 from provider.answers.target_features import target_features
@@ -21,7 +27,7 @@ from provider.answers.target_features import target_features
 __all__ = ["Context", "answer"]
 
 
-def answer(query: Query, context: Context) -> Answer:
+def answer(query: Query, context: Context) -> Answer:  # noqa: PLR0911 - one for each function
     """Compute the answer to one question."""
     match query:
         case Describe():
@@ -34,3 +40,11 @@ def answer(query: Query, context: Context) -> Answer:
             return squared_error(query, context)
         case TargetFeatures():
             return target_features(query, context)
+        case ClassOutputs():
+            return class_outputs(query, context)
+        case LeepLikelihood():
+            return leep_likelihood(query, context)
+        case HeadStatistics():
+            return head_statistics(query, context)
+        case HeadCorrect():
+            return head_correct(query, context)

@@ -7,6 +7,7 @@ import torch
 
 from provider.dataset import Dataset, Indices
 from provider.models import ModelCache
+from provider.rows import RowSplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +19,22 @@ class Context:
         files: The question's model files by digest, digests checked.
         models: Parsed files, shared by the nodes of the process.
         random: Keyed by the node's secret and the question's id.
+        split: Of each class into halves, keyed by the node's secret.
     """
 
     dataset: Dataset
     files: dict[str, bytes]
     models: ModelCache
     random: np.random.Generator
+    split: RowSplit
 
     def draw_rows(self, count: int) -> Indices:
         """Draw `count` different rows."""
         return self.random.choice(self.dataset.rows, size=count, replace=False)
+
+    def draw_rows_of(self, name: str, count: int) -> Indices:
+        """Draw `count` different rows of a class."""
+        return self.random.choice(self.dataset.rows_of(name), size=count, replace=False)
 
     def torch_generator(self) -> torch.Generator:
         """Return a PyTorch generator seeded from this question's randomness."""

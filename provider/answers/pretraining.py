@@ -7,6 +7,7 @@ from torch import Tensor
 from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate
 from provider.answers.context import Context
 from provider.models import as_precision, private_copy
+from provider.rows import classes_for_training
 from synlearn.mre.backbone import Backbone
 from synlearn.mre.pretraining import HingeSum, hinge_gradient, local_update, make_classes
 
@@ -31,9 +32,19 @@ def _backbone(digest: str, context: Context) -> Backbone:
 
 
 def _batch(query: PretrainingGradient | PretrainingUpdate, context: Context) -> Tensor:
-    rows = context.draw_rows(query.classes * query.rows_per_class)
-    images = torch.from_numpy(context.dataset.images(rows)).to(getattr(torch, query.precision))
-    return make_classes(images, query.classes, context.torch_generator())
+    """Freshly drawn rows, (classes, rows, channels, h, w); of real classes where there are two."""
+    dtype = getattr(torch, query.precision)
+    real = classes_for_training(context.dataset.classes, query.rows_per_class)
+    if not real:
+        rows = context.draw_rows(query.classes * query.rows_per_class)
+        images = torch.from_numpy(context.dataset.images(rows)).to(dtype)
+        return make_classes(images, query.classes, context.torch_generator())
+    count = min(query.classes, len(real))
+    drawn = [real[i] for i in context.random.choice(len(real), size=count, replace=False)]
+    rows = np.concatenate([context.draw_rows_of(name, query.rows_per_class) for name in drawn])
+    images = torch.from_numpy(context.dataset.images(rows)).to(dtype)
+    grouped: Tensor = images.unflatten(0, (count, query.rows_per_class))
+    return grouped
 
 
 def _counts(part: HingeSum) -> Answer:

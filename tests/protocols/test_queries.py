@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -12,7 +12,8 @@ from protocols.errors import Code, Refused
 from protocols.ids import digest_of
 from protocols.queries import (
     QUERIES,
-    Answer,
+    SUM_QUERIES,
+    ClassFeatureSums,
     Describe,
     PretrainingGradient,
     PretrainingUpdate,
@@ -26,15 +27,20 @@ from protocols.queries import (
     encode_query,
 )
 from protocols.values import Value, decode_values, encode_values
-
-A, B = digest_of(b"a"), digest_of(b"b")
-GRADIENT = PretrainingGradient(A, classes=4, rows_per_class=3, margin=0.5)
-UPDATE = PretrainingUpdate(
-    A, classes=4, rows_per_class=3, margin=0.5, steps=2, learning_rate=0.1, precision="float64"
+from tests.protocols.query_examples import (
+    CORRECT,
+    ERROR,
+    EXAMPLES,
+    FEATURES,
+    GRADIENT,
+    LIKELIHOOD,
+    OUTPUTS,
+    STATISTICS,
+    UPDATE,
+    A,
+    B,
+    answer_to,
 )
-ERROR = SquaredError((A, B), rows=5)
-FEATURES = TargetFeatures(A, k=3, draws=2)
-EXAMPLES: tuple[Query, ...] = (Describe(), GRADIENT, UPDATE, ERROR, FEATURES)
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 DIGESTS = st.binary(max_size=4).map(digest_of)
@@ -75,14 +81,6 @@ QUESTIONS = st.one_of(
 )
 
 
-def answer_to(query: Query) -> Answer:
-    """An answer that the question allows: ones, with a length of 7 where any is allowed."""
-    return {
-        name: np.ones(tuple(7 if side is None else side for side in spec.shape), spec.dtype)
-        for name, spec in query.answer.items()
-    }
-
-
 def refusal(body: bytes) -> Code | None:
     """The code of the refusal; anything else that is raised fails the test."""
     try:
@@ -105,6 +103,8 @@ def test_equal_questions_give_equal_bytes_and_others_do_not() -> None:
 
 def test_the_closed_list_is_what_this_file_tests() -> None:
     assert {query.function for query in EXAMPLES} == set(QUERIES)
+    assert set(SUM_QUERIES) == {ClassFeatureSums.function}
+    assert not set(SUM_QUERIES) & set(QUERIES)
 
 
 @given(st.binary(max_size=200))
@@ -112,6 +112,7 @@ def test_whatever_the_bytes_a_question_is_read_or_refused(body: bytes) -> None:
     refusal(body)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_a_damaged_question_is_read_or_refused(query: Query, data: st.DataObject) -> None:
     body = bytearray(encode_query(query))
@@ -120,6 +121,7 @@ def test_a_damaged_question_is_read_or_refused(query: Query, data: st.DataObject
     refusal(bytes(body[: data.draw(st.integers(0, len(body)))]))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EXAMPLES), st.data())
 def test_whatever_the_parameters_a_question_is_read_or_refused(
     query: Query, data: st.DataObject
@@ -210,7 +212,8 @@ def test_a_question_cannot_be_made_in_a_wrong_state() -> None:
 def test_a_question_names_the_files_it_needs() -> None:
     assert Describe().blobs == ()
     assert GRADIENT.blobs == UPDATE.blobs == FEATURES.blobs == (A,)
-    assert ERROR.blobs == (A, B)
+    for query in (ERROR, OUTPUTS, LIKELIHOOD, STATISTICS, CORRECT):
+        assert query.blobs == (A, B)
 
 
 @pytest.mark.parametrize("query", EXAMPLES)

@@ -7,25 +7,42 @@ from pathlib import Path
 import pytest
 
 from protocols.ids import ProviderId
+from protocols.secagg.roster import sign_roster
 from provider import embedded
 from provider.embedded import NodeSpec, WorkerSpec
+from provider.embedded_data import DspritesShare
+from tests.identities import AUTHORITY, first_roster
 
+ROSTER = sign_roster(first_roster("alice"), AUTHORITY)
 SPEC = {
     "job": "job-1",
     "address": "127.0.0.1:1",
     "ledger": "/nowhere/worker-0-of-1.db",
     "seed": 5,
-    "split_seed": 0,
-    "nodes": [{"provider": "alice", "token": "00ff", "domain": 7}],
+    "min_parties_per_class": 2,
+    "authority": AUTHORITY.public.hex(),
+    "roster": ROSTER.encode().hex(),
+    "nodes": [
+        {
+            "provider": "alice",
+            "token": "00ff",
+            "share": {"domain": 7, "split_seed": 3},
+            "identity": "05" * 32,
+        }
+    ],
 }
 
 
 def test_a_worker_reads_one_line() -> None:
     stream = io.StringIO(json.dumps(SPEC) + "\nmore")
     spec = WorkerSpec.read(stream)
-    assert (spec.job, spec.address, spec.seed, spec.split_seed) == ("job-1", "127.0.0.1:1", 5, 0)
+    assert (spec.job, spec.address, spec.seed) == ("job-1", "127.0.0.1:1", 5)
+    assert spec.min_parties_per_class == 2
     assert spec.ledger == Path("/nowhere/worker-0-of-1.db")
-    assert spec.nodes == (NodeSpec(ProviderId("alice"), b"\0\xff", 7),)
+    assert (spec.authority, spec.roster) == (AUTHORITY.public, ROSTER)
+    assert spec.nodes == (
+        NodeSpec(ProviderId("alice"), b"\0\xff", DspritesShare(7, 3), b"\5" * 32),
+    )
     assert stream.read() == "more"
 
 

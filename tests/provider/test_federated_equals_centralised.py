@@ -23,7 +23,7 @@ from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy
-from provider.rows import row_generator
+from provider.rows import RowSplit, row_generator
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.mre.pretraining import (
@@ -94,7 +94,8 @@ def over_the_wire(provider: ProviderId, query: Query) -> Answer:
 
 def context(provider: ProviderId) -> Context:
     """Draws the very rows that the node has drawn."""
-    return Context(DATA[provider], {}, ModelCache(), row_generator(secret(provider), JOB, Q))
+    key = secret(provider)
+    return Context(DATA[provider], {}, ModelCache(), row_generator(key, JOB, Q), RowSplit(key))
 
 
 def batch(provider: ProviderId, scene: Context, dtype: torch.dtype) -> torch.Tensor:

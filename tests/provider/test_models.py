@@ -5,6 +5,7 @@ from protocols.errors import Code, Refused
 from protocols.ids import digest_of
 from provider.models import ModelCache, as_precision, private_copy
 from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
+from tests.classifiers import classifier_file
 from tests.models import model_file
 
 BACKBONE = save_backbone(Backbone(BackboneSpec(width=2, features=4)))
@@ -56,6 +57,33 @@ def test_a_refused_file_is_not_kept() -> None:
     with pytest.raises(Refused):
         cache.backbone("digest", b"")
     assert isinstance(cache.backbone("digest", BACKBONE), Backbone)
+
+
+def test_models_of_all_architectures_are_grouped() -> None:
+    data = [
+        classifier_file("a", classes=3),
+        classifier_file("b", classes=4),
+        classifier_file("c", classes=3),
+        model_file("a"),
+        classifier_file("d", classes=4),
+    ]
+    files: dict[str, bytes] = {digest_of(each): each for each in data}
+    names = tuple(files)
+    cache = ModelCache()
+    groups = cache.groups(names, files)
+    assert [group.positions.tolist() for group in groups] == [[0, 2], [1, 4], [3]]
+    assert [group.models.architecture.outputs for group in groups] == [3, 4, 2]
+    for group in groups:
+        assert group.models.ids == tuple(names[i] for i in group.positions)
+    assert cache.groups(names, {}) is groups
+
+
+@pytest.mark.parametrize("data", [b"", model_file("a")[:-1], BACKBONE])
+def test_an_unusable_model_of_a_group_is_refused(data: bytes) -> None:
+    files = {**FILES, digest_of(data): data}
+    with pytest.raises(Refused) as caught:
+        ModelCache().groups((*NAMES, digest_of(data)), files)
+    assert caught.value.code is Code.MODEL_UNUSABLE
 
 
 def test_a_precision_that_is_there_costs_no_copy() -> None:

@@ -69,16 +69,17 @@ class WatchedRows(Sprites):
 
 class WatchedPolicy:
     max_model_bytes = 10**6
+    paused = False
 
     def __init__(self, journal: Journal, verdict: Code | None = None) -> None:
         self._journal = journal
         self.verdict = verdict
 
-    def check(self, query: Query, rows: int) -> None:
+    def check(self, query: Query, rows: int, classes: Mapping[str, int]) -> None:
         self._journal.append("policy")
         if self.verdict:
             raise Refused(self.verdict, local="the reason stays here")
-        OpenPolicy().check(query, rows)
+        OpenPolicy().check(query, rows, classes)
 
 
 class WatchedLedger:

@@ -1,10 +1,15 @@
+import numpy as np
 import pytest
 
 from protocols.errors import Code, Refused
 from protocols.ids import digest_of
 from protocols.queries import (
     QUERIES,
+    ClassOutputs,
     Describe,
+    HeadCorrect,
+    HeadStatistics,
+    LeepLikelihood,
     PretrainingGradient,
     PretrainingUpdate,
     Query,
@@ -24,7 +29,7 @@ OF_TWELVE_ROWS: list[Query] = [
 
 def verdict(policy: OpenPolicy, query: Query, rows: int) -> Code | None:
     try:
-        policy.check(query, rows)
+        policy.check(query, rows, {"only": rows})
     except Refused as refused:
         return refused.code
     return None
@@ -32,7 +37,7 @@ def verdict(policy: OpenPolicy, query: Query, rows: int) -> Code | None:
 
 @pytest.mark.parametrize("query", OF_TWELVE_ROWS)
 def test_rows_behind_an_answer_must_exist_and_be_enough(query: Query) -> None:
-    assert rows_used(query) == 12
+    assert rows_used(query, {}) == 12
     assert verdict(OpenPolicy(), query, 12) is None
     assert verdict(OpenPolicy(), query, 11) is Code.TOO_FEW_ROWS
     assert verdict(OpenPolicy(min_rows=12), query, 800) is None
@@ -40,7 +45,7 @@ def test_rows_behind_an_answer_must_exist_and_be_enough(query: Query) -> None:
 
 
 def test_describing_reads_no_row() -> None:
-    assert rows_used(Describe()) is None
+    assert rows_used(Describe(), {}) is None
     assert verdict(OpenPolicy(min_rows=10**6), Describe(), 0) is None
 
 
@@ -58,6 +63,54 @@ def test_a_paused_node_answers_nothing(query: Query) -> None:
 
 def test_the_reason_is_for_the_local_log() -> None:
     with pytest.raises(Refused) as caught:
-        OpenPolicy().check(SquaredError((A,), 12), 11)
+        OpenPolicy().check(SquaredError((A,), 12), 11, {})
     assert caught.value.local == "squared_error over 12 rows; there are 11"
     assert "11" not in caught.value.code.sentence
+
+
+HELD = {"ant": 9, "bee": 4, "cat": 30}
+TASK = np.array([[0, 1]], np.int32)
+
+
+def questions_about(*classes: str) -> list[Query]:
+    return [
+        ClassOutputs((A,), classes, 3),
+        LeepLikelihood((A,), classes, TASK, np.zeros((1, 1, 2, 3))),
+        HeadStatistics((A,), classes, 3, True),
+        HeadCorrect((A,), classes, True, TASK, np.zeros((1, 1, 2, 3)), np.zeros((1, 1, 2))),
+    ]
+
+
+@pytest.mark.parametrize("query", questions_about("ant", "cat", "dog"))
+def test_every_class_that_is_held_has_enough_rows(query: Query) -> None:
+    """Of 9 rows, 9 or a half: 5 to learn from, 4 to test on."""
+    used = {"head_statistics": 5, "head_correct": 4}.get(query.function, 9)
+    assert rows_used(query, HELD) == used
+    OpenPolicy(min_rows=used).check(query, 43, HELD)
+    with pytest.raises(Refused) as caught:
+        OpenPolicy(min_rows=used + 1).check(query, 43, HELD)
+    assert caught.value.code is Code.TOO_FEW_ROWS
+
+
+@pytest.mark.parametrize("query", questions_about("dog", "eel"))
+def test_classes_that_are_not_held_need_no_rows(query: Query) -> None:
+    assert rows_used(query, HELD) is None
+    OpenPolicy(min_rows=10**6).check(query, 43, HELD)
+
+
+def test_a_half_without_rows_is_a_function_of_none() -> None:
+    """A class of one row: it is in half A, so half B has nothing to tell."""
+    *_, learn, test = questions_about("ant", "bee")
+    assert rows_used(learn, {"ant": 1, "bee": 7}) == 1
+    assert rows_used(test, {"ant": 1, "bee": 7}) == 3
+
+
+@pytest.mark.parametrize("query", OF_TWELVE_ROWS[:2])
+def test_pretraining_on_real_classes_needs_rows_of_two(query: Query) -> None:
+    """Four classes of three rows are asked for."""
+    assert rows_used(query, HELD) == 9
+    assert rows_used(query, {"ant": 3, "bee": 2, "cat": 3}) == 6
+    assert rows_used(query, dict.fromkeys("abcdef", 3)) == 12
+    with pytest.raises(Refused) as caught:
+        OpenPolicy().check(query, 103, {"ant": 101, "bee": 2})
+    assert caught.value.code is Code.TOO_FEW_ROWS

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from protocols.queries import (
 )
 from provider.answers import Context, answer
 from provider.models import ModelCache
-from provider.rows import row_generator
+from provider.rows import RowSplit, row_generator
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from tests.models import model_file
@@ -44,6 +46,7 @@ def context(query_id: QueryId = Q, models: ModelCache | None = None) -> Context:
         files=FILES,
         models=models or ModelCache(),
         random=row_generator(bytes(32), JobId("job"), query_id),
+        split=RowSplit(bytes(32)),
     )
 
 
@@ -105,7 +108,7 @@ def test_a_backbone_that_overflows_sends_no_number() -> None:
         wild.head.weight.fill_(3e38)
     data = save_backbone(wild)
     files: dict[str, bytes] = {digest_of(data): data}
-    scene = Context(Sprites(Shape.HEART, 20), files, ModelCache(), np.random.default_rng(0))
+    scene = replace(context(), files=files)
     means = answer(TargetFeatures(digest_of(data), 3, 2), scene)["means"]
     gradient = answer(PretrainingGradient(digest_of(data), 2, 2, 0.5), scene)["gradient"]
     assert not np.isfinite(means).all() or not np.isfinite(gradient).all()
@@ -115,7 +118,7 @@ def test_models_of_another_number_of_outputs_are_refused() -> None:
     class OneTarget(Sprites):
         targets = 1
 
-    scene = Context(OneTarget(Shape.HEART, 20), FILES, ModelCache(), np.random.default_rng(0))
+    scene = replace(context(), dataset=OneTarget(Shape.HEART, 20))
     with pytest.raises(Refused) as caught:
         answer(SquaredError(tuple(MODELS), 5), scene)
     assert caught.value.code is Code.MODEL_UNUSABLE

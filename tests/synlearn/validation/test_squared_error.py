@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.validation.squared_error import SquaredErrorSums, combine, psi
 from synlearn.zoo.architectures import build_module
+from synlearn.zoo.stacked import StackedModels
 from tests.models import SMALL, stacked
 from tests.sprites import Sprites
 
@@ -50,3 +53,25 @@ def test_the_parts_are_left_as_they_were() -> None:
     part.sums.flags.writeable = False
     combine([part, part])
     assert part.sums.tolist() == [30.0]
+
+
+class Parrots(StackedModels):
+    """Three models whose images are what they say, in float64."""
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return images
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_any_partition_gives_the_mean_of_the_pooled_rows(seed: int, sizes: list[int]) -> None:
+    random = np.random.default_rng(seed)
+    said, truth = random.normal(size=(3, sum(sizes), 2)), random.normal(size=(sum(sizes), 2))
+    parrots = Parrots(MODELS.ids, MODELS.architecture, MODELS.tensors)
+    owners = random.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    parts = [
+        psi(parrots, said[:, owners == owner], truth[owners == owner])
+        for owner in range(len(sizes))
+    ]
+    expected = ((said - truth) ** 2).mean(axis=(1, 2))
+    np.testing.assert_allclose(combine(parts), expected, rtol=1e-9)

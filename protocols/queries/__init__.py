@@ -1,0 +1,75 @@
+"""The closed list of questions that a coordinator may ask, and the shape of every answer.
+
+Each question is a frozen dataclass whose construction checks its parameters, so that none can
+exist in a wrong state at either end. `answer` names the arrays that come back; a node refuses to
+send, and a coordinator refuses to use, anything else.
+
+Callers never choose rows: a question names whole classes, or how many rows the node is to draw.
+"""
+
+from protocols.queries.batching import batches_of
+from protocols.queries.class_features import ClassFeatureSums
+from protocols.queries.codec import (
+    QUERIES,
+    SUM_QUERIES,
+    Query,
+    SumQuery,
+    check_answer,
+    decode_answer,
+    decode_query,
+    decode_sum_query,
+    encode_answer,
+    encode_query,
+)
+from protocols.queries.describe import Describe, class_counts, pack_names
+from protocols.queries.heads import HeadCorrect, HeadStatistics, feature_signs, packed_length
+from protocols.queries.outputs import ClassOutputs, LeepLikelihood
+from protocols.queries.pretraining import MAX_BATCH, PretrainingGradient, PretrainingUpdate
+from protocols.queries.regression import SquaredError, TargetFeatures
+from protocols.queries.spec import (
+    MAX_CLASSES,
+    MAX_ENTRIES,
+    MAX_MODELS,
+    MAX_TASKS,
+    Answer,
+    Array,
+    ArraySpec,
+    QueryError,
+)
+
+__all__ = [
+    "MAX_BATCH",
+    "MAX_CLASSES",
+    "MAX_ENTRIES",
+    "MAX_MODELS",
+    "MAX_TASKS",
+    "QUERIES",
+    "SUM_QUERIES",
+    "Answer",
+    "Array",
+    "ArraySpec",
+    "ClassFeatureSums",
+    "ClassOutputs",
+    "Describe",
+    "HeadCorrect",
+    "HeadStatistics",
+    "LeepLikelihood",
+    "PretrainingGradient",
+    "PretrainingUpdate",
+    "Query",
+    "QueryError",
+    "SquaredError",
+    "SumQuery",
+    "TargetFeatures",
+    "batches_of",
+    "check_answer",
+    "class_counts",
+    "decode_answer",
+    "decode_query",
+    "decode_sum_query",
+    "encode_answer",
+    "encode_query",
+    "feature_signs",
+    "pack_names",
+    "packed_length",
+]

@@ -1,0 +1,48 @@
+"""`head_statistics` and `head_correct`: this provider's parts of a re-trained head's accuracy."""
+
+import numpy as np
+
+from protocols.queries import Answer, HeadCorrect, HeadStatistics, packed_length
+from provider.answers.class_rows import batches, features
+from provider.answers.context import Context
+from provider.dataset import Indices
+from synlearn.validation.head_accuracy import Heads, psi_correct, psi_statistics
+
+
+def head_statistics(query: HeadStatistics, context: Context) -> Answer:
+    """Return sums of features and of their products over the half A of each class."""
+    groups = context.models.groups(query.models, context.files)
+    rows = [learn for learn, _ in _halves(query.classes, context)]
+    sides = (len(query.models), len(rows))
+    sums = np.zeros((*sides, query.width))
+    products = np.zeros((*sides, packed_length(query.width)))
+    for batch in batches(context.dataset, rows, len(query.models) * query.width):
+        for group in groups:
+            found = features(group.models, batch.images, query.width, unit_length=query.unit_length)
+            part = psi_statistics(found, batch.labels, len(rows))
+            sums[group.positions] += part.sums
+            products[group.positions] += part.products
+    return {"sums": sums, "products": products, "rows": _count(rows)}
+
+
+def head_correct(query: HeadCorrect, context: Context) -> Answer:
+    """Return how often the heads are right about the half B of each class."""
+    groups = context.models.groups(query.models, context.files)
+    rows = [test for _, test in _halves(query.classes, context)]
+    models, tasks, ways, width = query.weights.shape
+    correct = np.zeros((models, tasks, ways), np.int64)
+    for batch in batches(context.dataset, rows, models * (width + tasks * ways)):
+        for group in groups:
+            found = features(group.models, batch.images, width, unit_length=query.unit_length)
+            heads = Heads(query.weights[group.positions], query.biases[group.positions])
+            part = psi_correct(found, batch.labels, len(rows), heads, query.tasks)
+            correct[group.positions] += part.correct
+    return {"correct": correct, "rows": _count(rows)}
+
+
+def _halves(classes: tuple[str, ...], context: Context) -> list[tuple[Indices, Indices]]:
+    return [context.split.halves(name, context.dataset.rows_of(name)) for name in classes]
+
+
+def _count(rows: list[Indices]) -> Indices:
+    return np.array([len(some) for some in rows], np.int64)
