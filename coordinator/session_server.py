@@ -108,6 +108,11 @@ class SessionServer:
             if not self._presence.wait_for(lambda: wanted <= self._present, timeout):
                 raise ProvidersMissing(wanted - self._present, timeout)
 
+    def connected(self) -> frozenset[ProviderId]:
+        """Who has an open session now."""
+        with self._presence:
+            return frozenset(self._present)
+
     def ask(
         self, provider: ProviderId, query: QueryId, body: bytes, timeout: float
     ) -> Future[bytes]:

@@ -308,6 +308,16 @@ def test_waiting_for_providers_names_the_missing() -> None:
         assert caught.value.missing == (BOB,)
 
 
+def test_who_is_connected() -> None:
+    with site() as here:
+        assert here.server.connected() == frozenset()
+        with bare_provider(here.port) as alice:
+            alice.hello()
+            here.server.wait_for([ALICE], SOON)
+            assert here.server.connected() == {ALICE}
+        until(lambda: here.server.connected() == frozenset())
+
+
 def test_stopping_says_goodbye_and_gives_up_what_is_open() -> None:
     with site() as here, bare_provider(here.port) as alice:
         alice.hello()
