@@ -1,16 +1,30 @@
 """`synlearn zoo`: build, list, show and verify zoos."""
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from synlearn.datasets.dsprites import draw_domains
+from synlearn.datasets.mixed_plan import DOMAINS
+from synlearn.datasets.mixed_sources import load_source
+from synlearn.datasets.mixed_split import make_split, read_split
+from synlearn.evaluation.experiments.mixed_data import MixedPlan, prepare_mixed
+from synlearn.evaluation.experiments.mixed_mini import LEARNING, TEST, build_mini
+from synlearn.evaluation.output import write_output
 from synlearn.terminal import errors, explained
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
@@ -43,6 +57,77 @@ def dsprites(
         )
         specifications_of(zoo)
     typer.echo(f"{len(zoo)} models in {out}, zoo digest {zoo.digest[:12]}")
+
+
+@build_app.command()
+def mixed(
+    out: Annotated[Path, typer.Option(help="Folder of everything; what is done is kept.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the seven image sets, for the first time.")
+    ] = None,
+    split: Annotated[
+        Path, typer.Option(help="Manifest: who gets which classes and images.")
+    ] = Path("examples/mixed-split.json"),
+    learning: Annotated[int, typer.Option(min=1, max=999, help="Experts to learn from.")] = 240,
+    test: Annotated[int, typer.Option(min=1, max=999, help="Experts to be ranked.")] = 120,
+    first_test: Annotated[int, typer.Option(min=0, help="Number of the first to be ranked.")] = 0,
+    task_seed: Annotated[int, typer.Option(min=0, help="Of the draw of test tasks.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Train the experts of the mixed experiment and measure how reusable they truly are."""
+    with explained(), _bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show_step(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.advance(tasks[step], done)
+
+        plan = MixedPlan(
+            out,
+            read_split(split),
+            data,
+            learning,
+            test,
+            workers or os.cpu_count() or 1,
+            first_test=first_test,
+            task_seed=task_seed,
+        )
+        found = prepare_mixed(plan, show_step, time.monotonic)
+    seconds = ", ".join(f"{step} {spent:.0f} s" for step, spent in found.seconds.items())
+    typer.echo(f"{len(found.zoo)} models in {out}, zoo digest {found.zoo.digest[:12]} ({seconds})")
+
+
+@build_app.command()
+def mini(
+    data: Annotated[Path, typer.Option(help="Folder of the image sets.")],
+    out: Annotated[Path, typer.Option(help="Folder of the mini experiment.")],
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
+) -> None:
+    """Rebuild the mini experiment that is shipped: images of three sets and 48 tiny experts."""
+    with explained(), _bar() as bar:
+        task = bar.add_task("experts", total=LEARNING + TEST)
+        zoo = build_mini(
+            out,
+            data,
+            workers=workers or os.cpu_count() or 1,
+            on_built=lambda count: bar.advance(task, count),
+        )
+    typer.echo(f"{len(zoo)} models in {out}, zoo digest {zoo.digest[:12]}")
+
+
+@zoo_app.command("split")
+def split_sets(
+    data: Annotated[Path, typer.Option(help="Folder of the seven image sets.")],
+    out: Annotated[Path, typer.Option(help="Where to write the manifest, as JSON.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of every draw.")] = 0,
+) -> None:
+    """Divide the image sets of the mixed experiment among experts, providers and test."""
+    with explained():
+        sources = {domain.name: load_source(domain.name, data) for domain in DOMAINS}
+        made = make_split(sources, seed)
+        write_output(out, made.to_json())
+    typer.echo(f"{len(made.providers)} providers, manifest digest {made.digest[:12]}")
 
 
 @zoo_app.command("list")

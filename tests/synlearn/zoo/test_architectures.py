@@ -29,13 +29,16 @@ def test_the_default_is_small() -> None:
 @pytest.mark.parametrize(
     ("name", "hyperparameters", "message"),
     [
-        ("os.system", {}, "no architecture named 'os.system'; this version knows sprite-cnn"),
+        ("os.system", {}, "named 'os.system'; this version knows picture-cnn, sprite-cnn"),
         ("sprite-cnn", {"depth": 3}, "no hyperparameter 'depth'; it has hidden, widths"),
         ("sprite-cnn", {"hidden": 0}, "is 0; use 1 to 4096"),
         ("sprite-cnn", {"widths": (8, 10**9, 8)}, "is 1000000000; use 1 to 4096"),
         ("sprite-cnn", {"widths": (8, 8)}, "list of three whole numbers"),
         ("sprite-cnn", {"widths": 8}, "list of three whole numbers"),
         ("sprite-cnn", {"hidden": (8,)}, "list of three whole numbers"),
+        ("picture-cnn", {"kernel": 4}, "`kernel`, an odd one"),
+        ("picture-cnn", {"classes": (3,)}, "`hidden` and `classes`"),
+        ("picture-cnn", {"widths": (8, 8)}, "list of three whole numbers"),
     ],
 )
 def test_what_the_registry_does_not_know_is_refused(

@@ -1,0 +1,190 @@
+"""Specifications of classifiers: for each class of a model, its responses to the public anchors.
+
+The model specification generator of the paper (SynLearn, section 2.2) for classification. What is
+kept, from one pass over the anchors, is the probability that the model gives each of its classes
+on each anchor, and the profile of its features (`feature_profile.py`). Each `Generator` makes class
+vectors of that:
+
+    profiled    mean probability over each group of anchors, relative to an even one, as a
+                logarithm; then the profile, the same for all classes of a model
+    responses   every anchor's probability, relative to an even one, as a logarithm
+    soft        mean probability over each group of anchors
+    ternary     the same below 0.2: -1, above 0.8: 1, otherwise 0, as in the released code
+
+In the mixed experiment the profile says much more about reusability than probabilities do; the
+others are the paper's own and stay for comparison.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from synlearn.atomic import write_atomically
+from synlearn.errors import InputError
+from synlearn.zoo.card import ModelId
+from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.feature_cache import compute_responses
+from synlearn.zoo.feature_profile import feature_profile, profile_width
+from synlearn.zoo.picture_anchors import PictureAnchors, picture_anchors
+
+CLASS_SPECIFICATIONS: Final = "class_specifications.safetensors"
+_VERSION: Final = "anchor-views/v1"
+LOW, HIGH = 0.2, 0.8
+FLOOR: Final = 1e-3
+_PROFILE: Final = ".profile"
+
+Float32 = NDArray[np.float32]
+
+
+class Generator(StrEnum):
+    """How class vectors are made of probabilities; see the module."""
+
+    PROFILED = "profiled"
+    RESPONSES = "responses"
+    SOFT = "soft"
+    TERNARY = "ternary"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSpecifications:
+    """Specifications of classifiers.
+
+    Attributes:
+        ids: (m,) model ids.
+        probabilities: m arrays (classes of the model, a) float32: p(class | anchor).
+        profiles: (m, q) float32.
+        anchors: The anchors.
+    """
+
+    ids: tuple[ModelId, ...]
+    probabilities: tuple[Float32, ...]
+    profiles: Float32
+    anchors: PictureAnchors
+
+    def vectors(self, generator: Generator) -> tuple[Float32, ...]:
+        """Return m arrays (classes of the model, p), p the same for all models."""
+        return tuple(
+            class_vectors(own, profile, self.anchors, generator)
+            for own, profile in zip(self.probabilities, self.profiles, strict=True)
+        )
+
+    def source(self, generator: Generator) -> str:
+        """Return what vectors have to agree in to be compared: generator and anchors."""
+        return f"{generator}/{_VERSION} {self.anchors.digest}"
+
+    def select(self, ids: Sequence[ModelId]) -> "ClassSpecifications":
+        """Return the specifications of these models, in this order."""
+        row = {model: index for index, model in enumerate(self.ids)}
+        rows = [row[model] for model in ids]
+        chosen = tuple(self.probabilities[place] for place in rows)
+        return ClassSpecifications(tuple(ids), chosen, self.profiles[rows], self.anchors)
+
+
+def class_vectors(
+    probabilities: Float32, profile: Float32, anchors: PictureAnchors, generator: Generator
+) -> Float32:
+    """Make class vectors of p(class | anchor), (classes, a), and a profile, (q,); see the module.
+
+    Relative logarithms are log((p + 1e-3) / (1/classes + 1e-3)): zero where the model is undecided,
+    whatever its number of classes.
+    """
+    if generator is Generator.RESPONSES:
+        return _relative(probabilities)
+    member = np.eye(len(anchors.names), dtype=np.float32)[anchors.groups]
+    means: Float32 = probabilities @ (member / member.sum(axis=0))
+    match generator:
+        case Generator.PROFILED:
+            repeated = np.broadcast_to(profile, (len(means), len(profile)))
+            return np.hstack([_relative(means), repeated])
+        case Generator.SOFT:
+            return means
+        case Generator.TERNARY:
+            return ((means > HIGH).astype(np.float32) - (means < LOW)).astype(np.float32)
+
+
+def _relative(probabilities: Float32) -> Float32:
+    ratios: Float32 = (probabilities + FLOOR) / (1 / len(probabilities) + FLOOR)
+    return np.log(ratios).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is kept of a model. probabilities: (classes, a) float16; profile: (q,) float32."""
+
+    probabilities: NDArray[np.float16]
+    profile: Float32
+
+
+def class_specifications_of(zoo: Zoo, anchors: PictureAnchors | None = None) -> ClassSpecifications:
+    """Return the specifications of all models of a zoo, computing those not stored yet.
+
+    They are stored beside the models where the folder can be written to, each under its model's
+    digest and with the anchors' digest, so a changed model or anchor set is never mistaken.
+
+    Raises:
+        InputError: A model is unusable, or gives outputs that are not finite.
+    """
+    anchors = anchors or picture_anchors()
+    path = zoo.root / CLASS_SPECIFICATIONS
+    known = _read(path, anchors)
+    missing = [model for model in zoo if zoo.model_digest(model) not in known]
+    for model, seen in compute_responses(zoo, missing, anchors.pictures):
+        if not (np.isfinite(seen.probabilities).all() and np.isfinite(seen.features).all()):
+            raise InputError(
+                f"Model {model} gives outputs that are not finite; remove it from the zoo."
+            )
+        known[zoo.model_digest(model)] = _View(
+            np.ascontiguousarray(seen.probabilities.T), feature_profile(seen.features, anchors)
+        )
+    views = [known[zoo.model_digest(model)] for model in zoo]
+    if missing:
+        _write(
+            path,
+            {zoo.model_digest(model): known[zoo.model_digest(model)] for model in zoo},
+            anchors,
+        )
+    return ClassSpecifications(
+        zoo.ids,
+        tuple(view.probabilities.astype(np.float32) for view in views),
+        np.stack([view.profile for view in views]),
+        anchors,
+    )
+
+
+def _source(anchors: PictureAnchors) -> str:
+    return f"{_VERSION} {anchors.digest}"
+
+
+def _read(path: Path, anchors: PictureAnchors) -> dict[str, _View]:
+    """Return what is stored for these anchors, by model digest; nothing where unreadable."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            if (file.metadata() or {}).get("anchors") != _source(anchors):
+                return {}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return {}
+    return {
+        name: _View(array, stored[f"{name}{_PROFILE}"])
+        for name, array in stored.items()
+        if not name.endswith(_PROFILE)
+        and array.shape[1:] == (len(anchors.groups),)
+        and stored.get(f"{name}{_PROFILE}", array).shape == (profile_width(anchors),)
+    }
+
+
+def _write(path: Path, views: dict[str, _View], anchors: PictureAnchors) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    for name, view in views.items():
+        arrays |= {name: view.probabilities, f"{name}{_PROFILE}": view.profile}
+    try:
+        write_atomically(path, save(arrays, metadata={"anchors": _source(anchors)}))
+    except OSError:
+        return  # a read-only zoo works as well, only slower
