@@ -29,13 +29,15 @@ class Aggregate:
         total: float64, in the inputs' shape: the sum over the survivors.
         survivors: Whose inputs are in it, ascending.
         bytes_sent: Of all messages that a party sent, by party.
-        seconds: Spent on each round, by party; those of the coordinator stand under "".
+        seconds: Spent on each round, by party.
+        coordinator_seconds: Spent on each round by the coordinator.
     """
 
     total: npt.NDArray[np.float64]
     survivors: tuple[str, ...]
     bytes_sent: Mapping[str, int]
     seconds: Mapping[str, Mapping[Round, float]]
+    coordinator_seconds: Mapping[Round, float]
 
 
 def aggregate_locally(
@@ -129,8 +131,9 @@ class _Run:
         self._clock = clock
         self._sent = dict.fromkeys(map(str, question.parties), 0)
         self._seconds: dict[str, dict[Round, float]] = {
-            name: dict.fromkeys(Round, 0.0) for name in ("", *question.parties)
+            name: dict.fromkeys(Round, 0.0) for name in question.parties
         }
+        self._coordinator = dict.fromkeys(Round, 0.0)
 
     def step(self, name: ProviderId, round_: Round, body: bytes) -> None:
         """Let a party answer, and the coordinator take the answer."""
@@ -144,23 +147,25 @@ class _Run:
         between = self._clock()
         self._server.receive(name, reply)
         self._seconds[name][round_] += between - before
-        self._seconds[""][round_] += self._clock() - between
+        self._coordinator[round_] += self._clock() - between
         self._sent[name] += len(reply)
 
     def close(self) -> dict[ProviderId, bytes]:
         """End the round at the coordinator."""
         round_, before = self._server.round, self._clock()
         bodies = self._server.close()
-        self._seconds[""][round_] += self._clock() - before
+        self._coordinator[round_] += self._clock() - before
         return bodies
 
     def result(self, shape: tuple[int, ...]) -> Aggregate:
         """End the aggregation."""
         before = self._clock()
         result = self._server.finish()
-        self._seconds[""][Round.UNMASK] += self._clock() - before
+        self._coordinator[Round.UNMASK] += self._clock() - before
         survivors = tuple(str(name) for name in result.survivors)
-        return Aggregate(result.total.reshape(shape), survivors, self._sent, self._seconds)
+        return Aggregate(
+            result.total.reshape(shape), survivors, self._sent, self._seconds, self._coordinator
+        )
 
 
 def _check(
