@@ -19,8 +19,7 @@ pytestmark = pytest.mark.integration
 
 JOB = JobId("job")
 SHARES: dict[ProviderId, dict[str, int | str]] = {
-    ProviderId(f"provider-{place}"): {"domain": 100 * place, "split_seed": 0}
-    for place in range(6)
+    ProviderId(f"provider-{place}"): {"domain": 100 * place, "split_seed": 0} for place in range(6)
 }
 Q = QueryId(2, 0, 0)
 

@@ -210,6 +210,16 @@ def test_attack_drop_all_neighbours_of_one_party() -> None:
     assert badly_held(choices, survivors, graph.threshold) == (victim,)
 
 
+@given(st.data())
+def test_badly_held_are_those_with_too_few_surviving_holders(data: st.DataObject) -> None:
+    some = st.frozensets(st.integers(0, 11))  # also of those who never shared
+    choices = data.draw(st.dictionaries(st.integers(0, 11), some, min_size=1))
+    survivors = data.draw(st.frozensets(st.sampled_from(sorted(choices))))
+    threshold = data.draw(st.integers(1, 6))
+    wrong = [party for party in survivors if len(choices[party] & survivors) < threshold]
+    assert badly_held(choices, survivors, threshold) == tuple(sorted(wrong))
+
+
 @pytest.mark.parametrize("parties", [64, 300])
 def test_attack_cut_the_survivors_in_two(parties: int) -> None:
     # The coordinator grows a group around each party, and drops whoever is near it, while it may.

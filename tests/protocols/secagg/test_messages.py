@@ -222,6 +222,8 @@ def test_a_key_list_is_read_by_party() -> None:
     assert keys.parties == (0, 3, 9)
     assert len(keys.packed) == 3 * ADVERTISEMENT_BYTES
     assert {party: keys[party] for party in keys.parties} == entries
+    assert keys.unpacked == entries
+    assert KeyList.decode(keys.encode()).unpacked is keys.unpacked  # one process holds it once
     for stranger in (-1, 1, 10):
         with pytest.raises(KeyError):
             keys[stranger]
