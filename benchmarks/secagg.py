@@ -156,7 +156,9 @@ def measure_large(findings: Findings) -> None:
 def main(
     out: Annotated[Path, typer.Option(help="Folder for results.json.")] = Path("runs/secagg"),
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each kind, in turn.")] = 7,
-    length: Annotated[int, typer.Option(min=1000, help="Entries of a vector.")] = 1_000_000,
+    length: Annotated[
+        int, typer.Option(min=1000, help="Entries of a vector; targets are for a million.")
+    ] = 1_000_000,
     skip_large: Annotated[bool, typer.Option(help="Leave the thousand parties out.")] = False,
 ) -> None:
     """Measure secure aggregation beside bare masks and beside Flower's."""

@@ -92,7 +92,7 @@ def show(findings: Findings, console: Console, *, flower: bool) -> None:
     table = Table("", "measured", "target", "")
     for each in findings.targets():
         sign, verdict = "≥" if each.at_least else "≤", "pass" if each.met else "miss"
-        table.add_row(each.name, f"{each.value:.3g}", f"{sign} {each.bound:g}", verdict)
+        table.add_row(each.name, f"{each.value:.4g}", f"{sign} {each.bound:g}", verdict)
     console.print(table)
     wide = findings.ratio(OURS, WIDE)
     console.print(f"The client takes {wide:.2f} times the bare masks done as it does them (wide).")
