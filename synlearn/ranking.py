@@ -33,6 +33,8 @@ class RankedModel:
         rank: 1 for the best; models of exactly equal score share a rank.
         tied_with_best: whether the evidence cannot separate this model from the first; always
             True for the first.
+        tier: number of the group of models, from 1 for the best, within which the evidence cannot
+            separate the others from the first; None where groups were not formed.
     """
 
     model: str
@@ -41,6 +43,7 @@ class RankedModel:
     high: float | None
     rank: int
     tied_with_best: bool
+    tier: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +171,10 @@ class Ranking:
         """Return the rows as CSV with a header and, if `path` is given, write them there."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["rank", "model", "score", "low", "high", "tied_with_best"])
+        writer.writerow(["rank", "model", "score", "low", "high", "tied_with_best", "tier"])
         for row in self.rows:
             tied = str(row.tied_with_best).lower()
-            writer.writerow([row.rank, row.model, row.score, row.low, row.high, tied])
+            writer.writerow([row.rank, row.model, row.score, row.low, row.high, tied, row.tier])
         if path is not None:
             write_output(path, buffer.getvalue().encode())
         return buffer.getvalue()

@@ -3,11 +3,13 @@
 import torch
 
 from synlearn.mre.backbone import Backbone, BackboneSpec
+from synlearn.mre.isolated_model import IsolatedMRE
+from synlearn.mre.learned_tasks import LearnedTasks
 from synlearn.mre.metric import Metric, MetricSpec
-from synlearn.mre.model import LearnedTasks, MREModel, Provenance
+from synlearn.mre.model import Provenance
 
 
-def mre_model(seed: int = 0) -> MREModel:
+def mre_model(seed: int = 0) -> IsolatedMRE:
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -15,9 +17,9 @@ def mre_model(seed: int = 0) -> MREModel:
     metric = Metric(MetricSpec(6, 7, hidden=8, embedding=5, members=3), generator)
     means = torch.randn(4, 6, generator=generator)
     metric.standardise(means, torch.randn(5, 7, generator=generator))
-    return MREModel(
-        backbone,
-        metric,
-        LearnedTasks(means, instance_variance=0.25),
-        Provenance(job="job-1", seed=seed, k=10, tasks=4, models=5, anchors="a" * 64),
+    return IsolatedMRE(
+        backbone=backbone,
+        metric=metric,
+        learned=LearnedTasks(means, instance_variance=0.25),
+        provenance=Provenance(job="job-1", seed=seed, k=10, tasks=4, models=5, anchors="a" * 64),
     )

@@ -5,14 +5,13 @@ and their spread says how sure it is. Every parameter has a leading axis of memb
 are one batched computation.
 """
 
-import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-Distance = Literal["cosine", "half_squared_l2"]
+from synlearn.mre.distance import Distance, distances
+from synlearn.mre.members import MemberLinear
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,7 @@ class MetricSpec:
         hidden: Width of the hidden layers.
         embedding: Width of the common space.
         members: How many metrics are trained side by side.
-        distance: "half_squared_l2", |a - b|^2 / 2, as in the authors' code for dSprites, or
-            "cosine", 1 minus the cosine.
+        distance: A name in `distance.py`; the authors' code for dSprites has "half_squared_l2".
     """
 
     task_features: int
@@ -35,24 +33,6 @@ class MetricSpec:
     embedding: int = 64
     members: int = 5
     distance: Distance = "half_squared_l2"
-
-
-class MemberLinear(nn.Module):
-    """One affine map for each member: (members, n, in) to (members, n, out)."""
-
-    def __init__(self, members: int, inputs: int, outputs: int, generator: torch.Generator) -> None:
-        super().__init__()
-        bound = 1 / math.sqrt(inputs)
-        shapes = ((members, inputs, outputs), (members, 1, outputs))
-        weight, bias = (
-            (2 * torch.rand(shape, generator=generator) - 1) * bound for shape in shapes
-        )
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(bias)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Apply each member's map to its own rows."""
-        return torch.baddbmm(self.bias, inputs, self.weight)
 
 
 class Metric(nn.Module):
@@ -105,10 +85,6 @@ class Metric(nn.Module):
 
     def forward(self, features: Tensor, specifications: Tensor) -> Tensor:
         """Distance of every task to every model, (members, n, m); lower is better."""
-        tasks, models = self.embed_tasks(features), self.embed_models(specifications)
-        if self.spec.distance == "cosine":
-            tasks = nn.functional.normalize(tasks, dim=-1)
-            models = nn.functional.normalize(models, dim=-1)
-            return 1 - tasks @ models.transpose(1, 2)
-        square = tasks.square().sum(-1)[:, :, None] + models.square().sum(-1)[:, None, :]
-        return (square / 2 - tasks @ models.transpose(1, 2)).clamp(min=0)
+        return distances(
+            self.embed_tasks(features), self.embed_models(specifications), self.spec.distance
+        )

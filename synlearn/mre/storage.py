@@ -1,6 +1,6 @@
 """An MRE model on disk: `mre.json`, and two safetensors files that it names by digest.
 
-    mre.json               shapes, provenance, SHA-256 of the two files
+    mre.json               kind, shapes, provenance, SHA-256 of the two files
     backbone.safetensors   `g_mu`
     metric.safetensors     the metric, and what it has seen
 
@@ -9,24 +9,37 @@ Data only: nothing in it is imported or run. The same model gives the same bytes
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from synlearn.atomic import write_atomically
 from synlearn.errors import InputError
-from synlearn.mre.backbone import load_backbone, save_backbone
+from synlearn.mre.backbone import Backbone, load_backbone, save_backbone
+from synlearn.mre.blocks import Blocks
+from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
+from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.isolated_model import IsolatedMRE
+from synlearn.mre.learned_tasks import LearnedTasks
 from synlearn.mre.metric import Metric, MetricSpec
-from synlearn.mre.model import LearnedTasks, MREModel, Provenance
+from synlearn.mre.model import MREModel, Provenance
+from synlearn.zoo.class_specification import Generator
 
-FORMAT = "synlearn-mre/1"
-INDEX = "mre.json"
-BACKBONE = "backbone.safetensors"
-METRIC = "metric.safetensors"
+FORMAT: Final = "synlearn-mre/1"
+INDEX: Final = "mre.json"
+BACKBONE: Final = "backbone.safetensors"
+METRIC: Final = "metric.safetensors"
+
+_FILES: Final = (BACKBONE, METRIC)
+_ISOLATED, _CLASSIFICATION = "isolated", "classification"
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_mre(model: MREModel, path: Path) -> str:
@@ -35,17 +48,18 @@ def save_mre(model: MREModel, path: Path) -> str:
     The index is written last, so a folder without one is no model.
     """
     path.mkdir(parents=True, exist_ok=True)
-    metric = {f"metric.{name}": value for name, value in model.metric.state_dict().items()}
+    metric, described = _described(model)
+    tensors = {f"metric.{name}": value for name, value in metric.state_dict().items()}
     files = {
         BACKBONE: save_backbone(model.backbone),
-        METRIC: save({**metric, "learned.means": model.learned.means.contiguous()}),
+        METRIC: save({**tensors, "learned.means": model.learned.means.contiguous()}),
     }
     index = {
         "format": FORMAT,
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-        "metric": asdict(model.metric.spec),
         "instance_variance": model.learned.instance_variance,
         "provenance": asdict(model.provenance),
+        **described,
     }
     for name, data in files.items():
         write_atomically(path / name, data)
@@ -63,19 +77,7 @@ def load_mre(path: Path) -> MREModel:
     index = _read_index(path)
     try:
         files = {name: _read_verified(path / name, index["files"][name]) for name in _FILES}
-        spec = MetricSpec(**index["metric"])
-        provenance = Provenance(**index["provenance"])
-        variance = float(index["instance_variance"])
-        tensors = load(files[METRIC])
-        metric = Metric(spec, torch.Generator())
-        metric.load_state_dict(
-            {
-                name.removeprefix("metric."): value
-                for name, value in tensors.items()
-                if name.startswith("metric.")
-            }
-        )
-        learned = LearnedTasks(tensors["learned.means"], variance)
+        return _built(index, load_backbone(files[BACKBONE]), load(files[METRIC]), mre_digest(path))
     except InputError:
         raise
     except (LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -83,7 +85,6 @@ def load_mre(path: Path) -> MREModel:
             f"{path} holds an MRE model that this version cannot read; learn it again, or use the "
             "version that wrote it."
         ) from error
-    return MREModel(load_backbone(files[BACKBONE]), metric, learned, provenance, mre_digest(path))
 
 
 def mre_digest(path: Path) -> str:
@@ -91,7 +92,59 @@ def mre_digest(path: Path) -> str:
     return hashlib.sha256((path / INDEX).read_bytes()).hexdigest()
 
 
-_FILES = (BACKBONE, METRIC)
+def _described(model: MREModel) -> tuple[nn.Module, dict[str, Any]]:
+    """The model's metric, and what the index says of it."""
+    match model:
+        case IsolatedMRE():
+            return model.metric, {"kind": _ISOLATED, "metric": asdict(model.metric.spec)}
+        case ClassificationMRE():
+            return model.metric, {
+                "kind": _CLASSIFICATION,
+                "metric": asdict(model.metric.spec),
+                "generator": model.generator.value,
+            }
+        case _:
+            raise TypeError(f"a {type(model).__name__} cannot be stored")
+
+
+def _built(
+    index: Mapping[str, Any], backbone: Backbone, tensors: Mapping[str, Tensor], digest: str
+) -> MREModel:
+    """Undo `_described`; whatever does not fit raises one of the errors that `load_mre` names."""
+    learned = LearnedTasks(tensors["learned.means"], float(index["instance_variance"]))
+    provenance = Provenance(**index["provenance"])
+    values = dict(index["metric"])
+    kind = index.get("kind", _ISOLATED)  # the first models had none
+    if kind == _ISOLATED:
+        return IsolatedMRE(
+            backbone=backbone,
+            learned=learned,
+            provenance=provenance,
+            digest=digest,
+            metric=_restored(Metric(MetricSpec(**values), torch.Generator()), tensors),
+        )
+    if kind != _CLASSIFICATION:
+        raise ValueError(f"kind {kind!r}")
+    spec = ClassificationMetricSpec(**{**values, "blocks": Blocks(**values["blocks"])})
+    metric = _restored(ClassificationMetric(spec, torch.Generator()), tensors)
+    return ClassificationMRE(
+        backbone=backbone,
+        learned=learned,
+        provenance=provenance,
+        digest=digest,
+        metric=metric.eval(),
+        generator=Generator(index["generator"]),
+    )
+
+
+def _restored(metric: M, tensors: Mapping[str, Tensor]) -> M:
+    own = {
+        name.removeprefix("metric."): value
+        for name, value in tensors.items()
+        if name.startswith("metric.")
+    }
+    metric.load_state_dict(own)
+    return metric
 
 
 def _read_index(path: Path) -> dict[str, Any]:

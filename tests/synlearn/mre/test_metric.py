@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from synlearn.mre.metric import Distance, Metric, MetricSpec
+from synlearn.mre.distance import Distance
+from synlearn.mre.metric import Metric, MetricSpec
 
 GENERATOR = torch.Generator().manual_seed(0)
 TASKS, MODELS = torch.randn(4, 5, generator=GENERATOR), torch.randn(3, 7, generator=GENERATOR)

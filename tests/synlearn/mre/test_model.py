@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from synlearn.errors import InputError
-from synlearn.mre.model import LearnedTasks
+from synlearn.mre.learned_tasks import LearnedTasks
 from tests.mre_models import mre_model
 
 

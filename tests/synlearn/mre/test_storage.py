@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from synlearn.errors import InputError
+from synlearn.mre.isolated_model import IsolatedMRE
 from synlearn.mre.storage import BACKBONE, INDEX, METRIC, load_mre, mre_digest, save_mre
 from tests.mre_models import mre_model
 
@@ -24,6 +25,7 @@ def saved(tmp_path: Path) -> Path:
 
 def test_a_model_survives_the_folder(saved: Path) -> None:
     model, back = mre_model(), load_mre(saved)
+    assert isinstance(back, IsolatedMRE)
     assert back.provenance == model.provenance
     assert back.metric.spec == model.metric.spec
     assert back.learned.instance_variance == model.learned.instance_variance
