@@ -1,10 +1,9 @@
-"""Algorithm 1 of SynLearn, for isolated closures."""
+"""Algorithm 1 of SynLearn."""
 
-from coordinator.run import Run
-from synlearn.mre.model import MREModel
+from coordinator.steps import Model_co, Sample, Steps
 
 
-def synergistic_learning(run: Run) -> MREModel:
+def synergistic_learning(run: Steps[Sample, Model_co]) -> Model_co:
     """Learn the relation between tasks and models; return the MRE model.
 
     Each step asks under ids of its own and ends in a checkpoint, so a job that was killed goes on

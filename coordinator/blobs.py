@@ -20,10 +20,15 @@ class BlobSource(Protocol):
 
 
 class MemoryBlobs:
-    """Published files held in memory. Publishing and serving may run in different threads."""
+    """Published files held in memory. Publishing and serving may run in different threads.
+
+    Attributes:
+        served: Bytes that providers have pulled.
+    """
 
     def __init__(self) -> None:
         self._files: dict[Digest, bytes] = {}
+        self.served = 0
 
     def publish(self, data: bytes) -> Digest:
         """Serve `data` from now on, and return the name to ask for it by."""
@@ -42,7 +47,9 @@ class MemoryBlobs:
 
     def read(self, digest: Digest, offset: int, length: int) -> memoryview:
         """Bytes from `offset`; KeyError when withdrawn."""
-        return memoryview(self._files[digest])[offset : offset + length]
+        data = memoryview(self._files[digest])[offset : offset + length]
+        self.served += len(data)
+        return data
 
 
 class FolderBlobs:

@@ -1,18 +1,18 @@
 """The folder of a job's run: what it is, where it stands, and what came of it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from coordinator.job import Job
+from coordinator.job import GroupedJob, Job
+from coordinator.named_tensors import Tensors
 from synlearn.atomic import write_atomically
 from synlearn.errors import InputError
 from synlearn.settings import as_table
-
-Tensors = dict[str, torch.Tensor]
 
 
 class RunFolder:
@@ -21,6 +21,7 @@ class RunFolder:
     Attributes:
         path: The folder.
         nodes: Where the embedded nodes keep their ledgers.
+        sums: Where masked sums are kept until the next checkpoint.
         model: Where the learned MRE model goes.
         log: The JSON-lines log.
     """
@@ -28,28 +29,33 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.nodes = path / "nodes"
+        self.sums = path / "sums"
         self.model = path / "mre"
         self.log = path / "log.jsonl"
         self._job = path / "job.json"
         self._checkpoint = path / "checkpoint.safetensors"
 
-    def open(self, job: Job, zoo_digest: str, *, resume: bool) -> None:
+    def open(
+        self, job: Job | GroupedJob, zoo_digest: str, *, resume: bool, split_digest: str = ""
+    ) -> None:
         """Claim the folder for a job.
 
         Args:
             job: What to run.
             zoo_digest: Stands for the zoo's content; the job names only its folder.
             resume: Go on with the run in the folder.
+            split_digest: Stands for what the providers hold, where the job names a manifest.
 
         Raises:
             InputError: The folder holds another job's run, or this one's and `resume` was not
                 asked for, or none and it was; or it cannot be written.
         """
+        claim = {"id": job.id, "zoo_digest": zoo_digest, "split_digest": split_digest}
         try:
             if self._job.exists():
-                self._check_claim(job, zoo_digest, resume)
+                self._check_claim(claim, f"zoo {job.zoo}", resume)
             else:
-                self._claim(job, zoo_digest, resume)
+                self._claim(claim | as_table(job), resume)
             self.nodes.mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(
@@ -78,7 +84,7 @@ class RunFolder:
             self._checkpoint, save({name: value.contiguous() for name, value in tensors.items()})
         )
 
-    def _claim(self, job: Job, zoo_digest: str, resume: bool) -> None:
+    def _claim(self, claim: Mapping[str, Any], resume: bool) -> None:
         if resume:
             raise InputError(
                 f"{self.path} holds no run to resume; leave out --resume to start one."
@@ -86,30 +92,27 @@ class RunFolder:
         if self.path.exists() and not all(map(_is_partial, self.path.iterdir())):
             raise InputError(f"{self.path} is not empty; name another folder with --out.")
         self.path.mkdir(parents=True, exist_ok=True)
-        claim = {"id": job.id, "zoo_digest": zoo_digest, **as_table(job)}
         write_atomically(self._job, json.dumps(claim, indent=2).encode())
 
-    def _check_claim(self, job: Job, zoo_digest: str, resume: bool) -> None:
+    def _check_claim(self, claim: Mapping[str, str], zoo: str, resume: bool) -> None:
         if not resume:
             raise InputError(
                 f"{self.path} already holds a run; add --resume to go on with it, or name another "
                 "folder with --out."
             )
         try:
-            claim = json.loads(self._job.read_bytes())
-            known = claim["id"], claim["zoo_digest"]
+            recorded = json.loads(self._job.read_bytes())
+            changed = [name for name, now in claim.items() if recorded[name] != now]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self._job} is damaged; delete the folder and start the job again."
             ) from error
-        for what, recorded, now in zip(
-            ("job file", f"zoo {job.zoo}"), known, (job.id, zoo_digest), strict=True
-        ):
-            if recorded != now:
-                raise InputError(
-                    f"the {what} has changed since the run in {self.path} began; undo the change, "
-                    "or start a new run in another folder with --out."
-                )
+        what = {"id": "job file", "zoo_digest": zoo, "split_digest": "providers' manifest"}
+        if changed:
+            raise InputError(
+                f"the {what[changed[0]]} has changed since the run in {self.path} began; undo the "
+                "change, or start a new run in another folder with --out."
+            )
 
 
 def _is_partial(path: Path) -> bool:

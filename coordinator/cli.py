@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from coordinator.job import read_job
+from coordinator.aggregation_events import AggregationFailed
+from coordinator.job import Job, read_job
 from coordinator.launch import run_embedded
 from coordinator.session_server import (
     ProvidersMissing,
@@ -42,7 +43,13 @@ def _explained(out: Path, go_on: str) -> Iterator[None]:
     except QueryError as error:
         _say(f"[red]Error:[/] {escape(str(error))}; update or leave out that provider.")
         raise typer.Exit(2) from error
-    except (ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped) as error:
+    except (
+        AggregationFailed,
+        ProvidersMissing,
+        QueryRefused,
+        QueryTimedOut,
+        SessionsStopped,
+    ) as error:
         _say(f"[red]The job stopped:[/] {escape(str(error))}")
         _say(f"The logs are in {escape(str(out))}. Go on with: {escape(go_on)}")
         raise typer.Exit(JOB_FAILED) from error
@@ -76,7 +83,7 @@ def run(
         )
     _say(
         f"MRE model in {escape(str(finished.model))} (digest {finished.digest[:12]}), "
-        f"{finished.asked:,} questions, {finished.seconds:.0f} s, "
+        f"{finished.cost}, {finished.seconds:.0f} s, "
         f"{finished.peak_memory / 2**20:,.0f} MiB in all processes"
     )
 
@@ -98,6 +105,9 @@ def experiment(
     from coordinator.experiment import ExperimentPlan, run_dsprites  # noqa: PLC0415
 
     with _explained(out, f"{command} --out {out}"):
-        job = replace(read_job(job_file), zoo=out / "zoo")
-        plan = ExperimentPlan(out, job, domains, tuple(range(seeds)), embedded, command)
+        job = read_job(job_file)
+        if not isinstance(job, Job):
+            raise InputError(f"{job_file} is not a job of isolated closures, as dSprites asks for.")
+        own = replace(job, zoo=out / "zoo")
+        plan = ExperimentPlan(out, own, domains, tuple(range(seeds)), embedded, command)
         run_dsprites(plan, console)

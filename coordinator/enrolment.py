@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 
+from coordinator.grouped_job import GroupedJob
+from coordinator.holdings import Holdings
 from coordinator.job import Job
 from coordinator.questions import Phase, Questions
 from protocols.ids import ProviderId, QueryId
-from protocols.queries import Describe
+from protocols.queries import Answer, Describe, class_counts
 from synlearn.errors import InputError
 
 
@@ -15,8 +17,7 @@ def check_providers(job: Job, providers: Collection[ProviderId], questions: Ques
     Raises:
         InputError: A provider has fewer rows than one of the job's questions is over.
     """
-    query_id = QueryId(Phase.DESCRIBE, 0, 0)
-    described = questions.ask(query_id, dict.fromkeys(providers, Describe()))
+    described = _described(providers, questions)
     wanted = {
         "[learning] validation_rows": job.learning.validation_rows,
         "[learning] k": job.learning.k,
@@ -32,3 +33,53 @@ def check_providers(job: Job, providers: Collection[ProviderId], questions: Ques
                 f"{name} is {value}, but provider {fewest} has {rows} rows; lower it in the job "
                 "file."
             )
+
+
+def ask_for_holdings(
+    job: GroupedJob,
+    providers: Collection[ProviderId],
+    shape: tuple[int, ...],
+    questions: Questions,
+) -> Holdings:
+    """Ask every provider which classes it holds, and compare with the job.
+
+    Args:
+        job: What is going to be asked.
+        providers: All that take part.
+        shape: Channels, height and width of the images that the models take.
+        questions: The way to the providers.
+
+    Raises:
+        InputError: A provider's images do not fit the models, or it has too few rows.
+    """
+    described = _described(providers, questions)
+    held = {provider: class_counts(answer) for provider, answer in described.items()}
+    for provider, answer in described.items():
+        own = tuple(answer["input_shape"].tolist())
+        if own != shape:
+            raise InputError(
+                f"provider {provider} has images of shape {own}, but the zoo's models take "
+                f"{shape}; leave it out, or use another zoo."
+            )
+        if job.pretraining.mode != "off":
+            _check_triplets(job, provider, held[provider])
+    return Holdings.of(held)
+
+
+def _described(providers: Collection[ProviderId], questions: Questions) -> dict[ProviderId, Answer]:
+    return questions.ask(QueryId(Phase.DESCRIBE, 0, 0), dict.fromkeys(providers, Describe()))
+
+
+def _check_triplets(job: GroupedJob, provider: ProviderId, held: dict[str, int]) -> None:
+    rows = job.pretraining.rows_per_class
+    enough = sum(count >= rows for count in held.values())
+    if len(held) > 1 and enough < 2:
+        raise InputError(
+            f"[pretraining] rows_per_class is {rows}, but of provider {provider}'s classes "
+            f"{enough} have as many rows, and triplets need two; lower it in the job file."
+        )
+    if len(held) == 1 and (whole := sum(held.values())) < job.pretraining.classes * rows:
+        raise InputError(
+            f"[pretraining] classes x rows_per_class is {job.pretraining.classes * rows}, but "
+            f"provider {provider} has {whole} rows; lower it in the job file."
+        )

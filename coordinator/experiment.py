@@ -21,7 +21,7 @@ from coordinator.launch import run_embedded
 from synlearn.datasets.dsprites import SPLIT_SEED, draw_domains
 from synlearn.evaluation.experiments.dsprites import evaluate_side
 from synlearn.evaluation.experiments.error_table import ErrorTable, error_table
-from synlearn.mre.storage import load_mre
+from synlearn.mre.isolated_model import IsolatedMRE
 from synlearn.tasks import split_domains
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import BuildPlan, build_zoo
@@ -111,7 +111,7 @@ def _truth(plan: ExperimentPlan, zoo: Zoo, console: Console) -> ErrorTable:
 def _evaluate(
     plan: ExperimentPlan, seed: int, zoo: Zoo, table: ErrorTable, console: Console
 ) -> SeedResult:
-    model = load_mre(run_folder(plan.out, seed) / "mre")
+    model = IsolatedMRE.load(run_folder(plan.out, seed) / "mre")
     specifications = specifications_of(zoo).vectors
     split = split_domains(len(zoo), plan.job.providers.count, seed)
     sides = (("out", split.out_of_distribution, KS), ("in", split.in_distribution, KS[:1]))

@@ -12,10 +12,15 @@ from pathlib import Path
 
 from coordinator.admission import TokenAdmission
 from coordinator.blobs import MemoryBlobs
+from coordinator.embedded_trust import MASKED_ONLY, embedded_trust
+from coordinator.joining import JobTrust, join
 from coordinator.session_events import SessionEvent
 from coordinator.session_server import ProvidersMissing, SessionServer, SessionsStopped
 from protocols.ids import JobId, ProviderId
 from synlearn.errors import InputError
+
+Share = Mapping[str, int | str]
+"""What an embedded provider holds: the fields of a share in `provider/embedded_data.py`."""
 
 _LOOK_AGAIN = 0.5
 """Seconds between two looks at whether a worker has died while others are waited for."""
@@ -27,10 +32,12 @@ class EmbeddedFederation:
 
     Attributes:
         server: The coordinator's end of the sessions.
+        trust: With which masked questions are asked.
         workers: Process ids of the workers.
     """
 
     server: SessionServer
+    trust: JobTrust
     workers: tuple[int, ...]
 
     def peak_memory(self) -> int:
@@ -41,34 +48,36 @@ class EmbeddedFederation:
 @contextlib.contextmanager
 def embedded_federation(
     job: JobId,
-    domains: Mapping[ProviderId, int],
+    shares: Mapping[ProviderId, Share],
     blobs: MemoryBlobs,
     *,
     folder: Path,
     seed: int,
-    split_seed: int,
     workers: int,
     join_timeout: float,
     on_event: Callable[[SessionEvent], None],
+    masked: Collection[str] = MASKED_ONLY,
+    min_parties_per_class: int = 2,
 ) -> Iterator[EmbeddedFederation]:
     """Run every provider's node in a few local processes, over loopback sessions.
 
     Args:
         job: Which the nodes answer.
-        domains: The dSprites domain of each provider.
+        shares: What each provider holds.
         blobs: Files that the nodes may pull.
         folder: Where the nodes keep their ledgers; a run that is resumed finds them again.
         seed: From which the nodes' secrets are made.
-        split_seed: Of the domains' training rows.
         workers: How many processes, at most one a provider.
         join_timeout: Seconds until all nodes must have joined.
         on_event: Told what happens to the sessions.
+        masked: Functions whose answers travel under masks; all others travel plain.
+        min_parties_per_class: The nodes' floor: fewest parties with rows in each class of a sum.
 
     Raises:
         InputError: The folder's ledgers are those of another number of processes.
         ProvidersMissing: Naming those that did not join in time.
     """
-    workers = min(workers, len(domains))  # one without a node would end at once
+    workers = min(workers, len(shares))  # one without a node would end at once
     _check_workers(folder, workers)
     stopping = threading.Event()
     died: list[str] = []
@@ -77,10 +86,11 @@ def embedded_federation(
         if not stopping.is_set():  # that sessions end is then no news
             on_event(event)
 
-    tokens = {provider: secrets.token_bytes(32) for provider in domains}
+    trust = embedded_trust(job, shares, fresh=secrets.token_bytes, masked=masked)
+    tokens = {provider: secrets.token_bytes(32) for provider in shares}
     server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=tell)
     port = server.start()
-    providers = sorted(domains)
+    providers = sorted(shares)
     processes = []
     try:
         for index in range(workers):
@@ -89,16 +99,24 @@ def embedded_federation(
                 "address": f"127.0.0.1:{port}",
                 "ledger": str(folder / f"worker-{index}-of-{workers}.db"),
                 "seed": seed,
-                "split_seed": split_seed,
+                "min_parties_per_class": min_parties_per_class,
+                "authority": trust.authority.hex(),
+                "roster": trust.roster.encode().hex(),
                 "nodes": [
-                    {"provider": name, "token": tokens[name].hex(), "domain": domains[name]}
+                    {
+                        "provider": name,
+                        "token": tokens[name].hex(),
+                        "share": dict(shares[name]),
+                        "identity": trust.identities[name].hex(),
+                    }
                     for name in providers[index::workers]
                 ],
             }
             processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
             _watch(processes[-1], f"worker-{index}", server, stopping, died)
         _wait_for(providers, server, join_timeout, died)
-        yield EmbeddedFederation(server, tuple(process.pid for process in processes))
+        join(server, trust.job, providers, join_timeout)
+        yield EmbeddedFederation(server, trust.job, tuple(process.pid for process in processes))
     except (SessionsStopped, ProvidersMissing) as error:
         if died:
             raise SessionsStopped(died[0]) from error

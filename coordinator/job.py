@@ -1,14 +1,27 @@
 """A job file: what to learn, from whom, with which budget of rounds."""
 
-import hashlib
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from coordinator.grouped_job import GroupedJob
+from coordinator.job_sections import Pretraining, Session, job_id_of
 from protocols.ids import JobId
-from protocols.queries import MAX_BATCH
 from synlearn.errors import InputError
-from synlearn.settings import as_table, read_settings, setting
+from synlearn.settings import as_table, from_table, read_table, setting
+
+__all__ = [
+    "GroupedJob",
+    "Job",
+    "Learning",
+    "Metric",
+    "Pretraining",
+    "Providers",
+    "Session",
+    "read_job",
+]
+
+ISOLATED, GROUPED = "isolated", "grouped"
+"""Of the key `closure`: whether a task is held by one provider, or by several together."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +31,6 @@ class Providers:
     count: int = setting(low=2, high=100_000)
     dataset: str = setting("dsprites", choices=("dsprites",))
     split_seed: int = setting(0, low=0)
-
-
-@dataclass(frozen=True)
-class Pretraining:
-    """[pretraining]: Algorithm 1, lines 2 to 6."""
-
-    mode: str = setting("gradient", choices=("gradient", "update", "off"))
-    rounds: int = setting(100, low=0, high=100_000)
-    classes: int = setting(4, low=2, high=64)
-    rows_per_class: int = setting(4, low=2, high=64)
-    margin: float = setting(0.5, low=0.0, high=4.0)
-    learning_rate: float = setting(3e-3, low=0.0, high=1.0)
-    local_steps: int = setting(4, low=1, high=1000)
-    local_learning_rate: float = setting(0.1, low=0.0, high=10.0)
-    backbone: str = setting("conv4", choices=("conv4", "resnet12"))
-    width: int = setting(8, low=1, high=256)
-    features: int = setting(64, low=2, high=4096)
 
 
 @dataclass(frozen=True)
@@ -67,16 +63,8 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Session:
-    """[session]: how long the coordinator waits."""
-
-    join_timeout: float = setting(120.0, low=1.0, high=86_400.0)
-    question_timeout: float = setting(600.0, low=1.0, high=604_800.0)
-
-
-@dataclass(frozen=True)
 class Job:
-    """One run of Algorithm 1.
+    """One run of Algorithm 1 for isolated closures.
 
     Attributes:
         name: Of the job, for people.
@@ -95,27 +83,23 @@ class Job:
     metric: Metric = field(default_factory=Metric)
     session: Session = field(default_factory=Session)
 
-    def __post_init__(self) -> None:
-        batch = self.pretraining.classes * self.pretraining.rows_per_class
-        if batch > MAX_BATCH:
-            raise InputError(
-                f"[pretraining] classes x rows_per_class is {batch}; triplets grow with its cube, "
-                f"keep it at {MAX_BATCH} or below."
-            )
-
     @property
     def id(self) -> JobId:
         """Name of the job on the wire: derived from every setting, so that no two jobs share it."""
-        table = as_table(self) | {"zoo": ""}
-        digest = hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()
-        return JobId(f"job-{digest[:24]}")
+        return job_id_of(as_table(self) | {"zoo": ""})
 
 
-def read_job(path: Path) -> Job:
-    """Read a job file; a relative `zoo` is meant relative to the file.
+def read_job(path: Path) -> Job | GroupedJob:
+    """Read a job file; relative paths in it are meant relative to the file.
 
     Raises:
         InputError: With the file, the key and what it should be.
     """
-    job = read_settings(Job, path)
-    return job if job.zoo.is_absolute() else replace(job, zoo=path.parent / job.zoo)
+    table = read_table(path)
+    closure = table.pop("closure", ISOLATED)
+    if closure == GROUPED:
+        return from_table(GroupedJob, table, str(path)).relative_to(path.parent)
+    if closure != ISOLATED:
+        raise InputError(f"{path}: closure is {closure!r}; it must be one of isolated, grouped.")
+    job = from_table(Job, table, str(path))
+    return replace(job, zoo=path.parent / job.zoo)

@@ -2,30 +2,24 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from coordinator.algorithm import synergistic_learning
+from coordinator.aggregation import Aggregations
 from coordinator.blobs import MemoryBlobs
 from coordinator.checkpoint import RunFolder
-from coordinator.enrolment import check_providers
+from coordinator.cost import Cost, cost_of
 from coordinator.federation import embedded_federation
-from coordinator.job import Job
+from coordinator.grouped_launch import GroupedLaunch
+from coordinator.isolated_launch import IsolatedLaunch
+from coordinator.job import GroupedJob, Job
+from coordinator.kept_sums import KeptSums
 from coordinator.progress import Progress
 from coordinator.questions import Questions
-from coordinator.run import LearningModels, Run
-from coordinator.state import initial_state, restore_state
-from protocols.ids import ProviderId
-from synlearn.datasets.dsprites import SPLIT_SEED
-from synlearn.mre.storage import save_mre
-from synlearn.tasks import split_domains
-from synlearn.zoo.card import ModelId
-from synlearn.zoo.catalog import Zoo
-from synlearn.zoo.dsprites import zoo_domains
-from synlearn.zoo.specification import specifications_of
+from coordinator.room import Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +29,20 @@ class Finished:
     Attributes:
         model: Folder of the MRE model.
         digest: Stands for the whole model.
-        asked: Questions asked by this process, answered anew or from a ledger.
+        cost: What the providers were asked, by this process and those before it.
         seconds: Since this process began.
         peak_memory: Bytes, coordinator and workers together.
     """
 
     model: Path
     digest: str
-    asked: int
+    cost: Cost
     seconds: float
     peak_memory: int
 
 
 def run_embedded(
-    job: Job,
+    job: Job | GroupedJob,
     out: Path,
     *,
     resume: bool,
@@ -68,73 +62,55 @@ def run_embedded(
 
     Raises:
         InputError: The zoo, the folder or a provider cannot be used for this job.
-        ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped: As the session server has
-            it; the run can be resumed.
+        AggregationFailed, ProvidersMissing, QueryRefused, QueryTimedOut, SessionsStopped: As the
+            aggregations and the session server have it; the run can be resumed.
     """
     began = clock()
-    zoo = Zoo.open(job.zoo)
-    participants = learning_models(job, zoo)
-    specifications = specifications_of(zoo)
-    providers = {ProviderId(f"provider-{domain:03d}"): domain for domain in participants}
-    ids = list(participants.values())
     blobs = MemoryBlobs()
-    models = LearningModels(
-        digests=tuple(blobs.publish(zoo.weights(model)) for model in ids),
-        specifications=torch.from_numpy(specifications.select(ids).vectors),
-        anchors=specifications.anchors,
+    launch = (
+        GroupedLaunch(job, blobs) if isinstance(job, GroupedJob) else IsolatedLaunch(job, blobs)
     )
     # Only now: a zoo that cannot be used must leave no folder behind.
     folder = RunFolder(out)
-    folder.open(job, zoo.digest, resume=resume)
+    folder.open(job, launch.zoo_digest, resume=resume, split_digest=launch.split_digest)
     torch.set_num_threads(job.threads)
-    state = initial_state(job, len(providers), len(ids), models.specifications.shape[1])
-    saved = folder.load()
-    if saved is not None:
-        restore_state(state, saved)
-
-    with Progress(job, folder.log, console, clock) as progress:
-        progress.resumed(state.pretraining_rounds, state.learning_rounds)
+    launch.restore(folder.load())
+    with Progress(job, len(launch.shares), folder.log, console, clock) as progress:
+        progress.resumed(*launch.rounds)
         with embedded_federation(
             job.id,
-            providers,
+            launch.shares,
             blobs,
             folder=folder.nodes,
             seed=job.seed,
-            split_seed=SPLIT_SEED,
             workers=workers,
             join_timeout=job.session.join_timeout,
             on_event=progress.session,
+            min_parties_per_class=launch.min_parties_per_class,
         ) as federation:
-            questions = Questions(federation.server, job.session.question_timeout, progress.answers)
-            if saved is None:  # else they were asked before, and have let their answers go
-                check_providers(job, providers, questions)
-            run = Run(
-                job,
-                list(providers),
-                models,
-                state,
-                questions=questions,
-                blobs=blobs,
-                folder=folder,
-                progress=progress,
+            questions = Questions(
+                federation.server,
+                job.session.question_timeout,
+                on_answer=progress.answers,
+                on_answered=progress.answered,
             )
-            model = synergistic_learning(run)
+            masked = Aggregations(
+                federation.server,
+                federation.trust,
+                deadline=job.session.aggregation_timeout,
+                on_attempt=progress.aggregation,
+                kept=KeptSums(folder.sums),
+            )
+            room = Room(questions, masked, blobs, folder, progress)
+            digest = launch.learn(room)
             peak_memory = federation.peak_memory()
-        digest = save_mre(model, folder.model)
-        seconds = clock() - began
+        progress.write("files", bytes=blobs.served)
+        cost, seconds = cost_of(folder.log), clock() - began
         progress.write(
             "finished",
             mre=digest,
-            questions=questions.asked,
             seconds=seconds,
             peak_memory_bytes=peak_memory,
+            **asdict(cost),
         )
-    return Finished(folder.model, digest, questions.asked, seconds, peak_memory)
-
-
-def learning_models(job: Job, zoo: Zoo) -> dict[int, ModelId]:
-    """Return the in-distribution domains of the job, and the model of each, by domain."""
-    domains = zoo_domains(zoo)
-    split = split_domains(len(domains), job.providers.count, job.providers.split_seed)
-    chosen = [sorted(domains)[position] for position in split.in_distribution]
-    return {domain: domains[domain] for domain in chosen}
+    return Finished(folder.model, digest, cost, seconds, peak_memory)

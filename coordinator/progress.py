@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from coordinator.job import Job
+from coordinator.aggregation_events import AttemptEnded
+from coordinator.job import GroupedJob, Job
+from coordinator.questions import Answered
 from coordinator.session_events import Joined, Rejoined, SessionEvent
 
 
@@ -23,12 +25,20 @@ class Progress(AbstractContextManager["Progress"]):
 
     Args:
         job: Whose rounds are counted.
+        providers: How many are to join.
         log: File to append to.
         console: Where the bars go.
         clock: Unix seconds.
     """
 
-    def __init__(self, job: Job, log: Path, console: Console, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        job: Job | GroupedJob,
+        providers: int,
+        log: Path,
+        console: Console,
+        clock: Callable[[], float],
+    ) -> None:
         self._log = log.open("a", encoding="utf-8")
         self._clock = clock
         self._bars = Bars(
@@ -40,10 +50,12 @@ class Progress(AbstractContextManager["Progress"]):
             console=console,
         )
         rounds = job.pretraining.rounds if job.pretraining.mode != "off" else 0
-        self._joining = self._bars.add_task("providers joined", total=job.providers.count, note="")
+        self._joining = self._bars.add_task("providers joined", total=providers, note="")
         self._pretraining = self._bars.add_task("feature pre-training", total=rounds, note="")
         self._learning = self._bars.add_task("metric learning", total=job.learning.rounds, note="")
         self._answers = self._bars.add_task("answers this question", total=None, note="")
+        self._questions = 0
+        self._sums = 0
 
     def __enter__(self) -> Self:
         """Show the bars."""
@@ -91,10 +103,62 @@ class Progress(AbstractContextManager["Progress"]):
         """A round's validation is done."""
         self.write("validation", round=round_index, pairs=pairs, mean_squared_error=mean)
 
+    def scored(self, round_index: int, pairs: int, mean: float) -> None:
+        """A round's validation is done, by a score of which higher is better."""
+        self.write("validation", round=round_index, pairs=pairs, mean_score=mean)
+
+    def targets(self, round_index: int, datasets: int, wanted: int) -> None:
+        """A round's target datasets are gathered, apart from those whose rows were lost."""
+        self.write("targets", round=round_index, datasets=datasets, wanted=wanted)
+
     def learning(self, rounds: int, loss: float) -> None:
         """A round of metric learning is done."""
         self._bars.update(self._learning, completed=rounds, note=f"triplet loss {loss:.3f}")
         self.write("learning", round=rounds, loss=loss)
+
+    def answered(self, answered: Answered) -> None:
+        """All answers to a question have come."""
+        self._questions += answered.providers
+        self._show_cost()
+        self.write(
+            "questions",
+            query=str(answered.query),
+            function=answered.function,
+            providers=answered.providers,
+            bytes_sent=answered.sent,
+            bytes_received=answered.received,
+        )
+
+    def aggregation(self, ended: AttemptEnded) -> None:
+        """An attempt at a masked question has ended, with a sum or without."""
+        self.write(
+            "aggregation",
+            query=str(ended.query),
+            function=ended.function,
+            attempt=ended.attempt,
+            parties=ended.parties,
+            survivors=len(ended.survivors),
+            dropped=", ".join(sorted(ended.dropped)),
+            bytes_sent=ended.sent,
+            bytes_received=ended.received,
+            seconds=round(ended.seconds, 3),
+            failure=ended.failure,
+        )
+        self._sums += not ended.failure
+        self._show_cost()
+        if ended.failure:
+            self._bars.console.print(
+                f"[yellow]{escape(str(ended.query))}: {escape(ended.failure)}[/]"
+            )
+
+    def warn(self, sentence: str) -> None:
+        """Something that the operator has to know."""
+        self._bars.console.print(f"[yellow]{escape(sentence)}[/]")
+        self.write("warning", sentence=sentence)
+
+    def _show_cost(self) -> None:
+        note = f"{self._questions:,} SQUERYs, {self._sums:,} MQUERYs so far"
+        self._bars.update(self._answers, note=note)
 
     def write(self, event: str, **fields: float | str) -> None:
         """Append one line to the log."""

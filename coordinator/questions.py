@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
@@ -16,6 +17,25 @@ class Phase(IntEnum):
     DESCRIBE = 0
     PRETRAINING = 1
     LEARNING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A question that all providers asked have answered.
+
+    Attributes:
+        query: Its id.
+        function: What was asked.
+        providers: How many were asked.
+        sent: Bytes of the questions' bodies.
+        received: Bytes of the answers' bodies.
+    """
+
+    query: QueryId
+    function: str
+    providers: int
+    sent: int
+    received: int
 
 
 class Asked(Protocol):
@@ -37,6 +57,7 @@ class Questions:
         server: The open sessions.
         timeout: Seconds until a question's deadline.
         on_answer: Called with how many answers have come and how many were asked for.
+        on_answered: Called when all have come.
     """
 
     def __init__(
@@ -44,11 +65,12 @@ class Questions:
         server: Asked,
         timeout: float,
         on_answer: Callable[[int, int], None] = lambda _done, _asked: None,
+        on_answered: Callable[[Answered], None] = lambda _: None,
     ) -> None:
         self._server = server
         self._timeout = timeout
         self._on_answer = on_answer
-        self.asked = 0
+        self._on_answered = on_answered
 
     def ask(
         self, query_id: QueryId, queries: Mapping[ProviderId, Query]
@@ -74,15 +96,19 @@ class Questions:
                 for provider in providers
             ]
         )
-        self.asked += len(futures)
         answers: dict[ProviderId, Answer] = {}
+        received = 0
         for provider, future in zip(providers, futures, strict=True):
             body = future.result()
+            received += len(body)
             try:
                 answers[provider] = decode_answer(queries[provider], body)
             except (QueryError, ValueError) as error:
                 raise QueryError(f"provider {provider}, question {query_id}: {error}") from error
             self._on_answer(len(answers), len(futures))
+        functions = sorted({query.function for query in queries.values()})
+        sent = sum(len(bodies[query]) for query in queries.values())
+        self._on_answered(Answered(query_id, ", ".join(functions), len(answers), sent, received))
         return answers
 
     def acknowledge(self, phase: Phase, step: int) -> None:

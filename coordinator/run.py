@@ -1,37 +1,25 @@
-"""The steps of Algorithm 1: what each asks the providers, and what becomes of the answers."""
+"""Algorithm 1 for isolated closures: what each step asks, and what becomes of the answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from coordinator.blobs import MemoryBlobs
 from coordinator.checkpoint import RunFolder
 from coordinator.job import Job
+from coordinator.pretraining import FeaturePretraining, check_length
 from coordinator.progress import Progress
 from coordinator.questions import Phase, Questions
 from coordinator.state import State, state_tensors
 from protocols.ids import ProviderId, QueryId
-from protocols.queries import (
-    Answer,
-    PretrainingGradient,
-    PretrainingUpdate,
-    Query,
-    QueryError,
-    SquaredError,
-    TargetFeatures,
-)
+from protocols.queries import Answer, Query, SquaredError, TargetFeatures
 from synlearn.mre.backbone import save_backbone
-from synlearn.mre.model import LearnedTasks, MREModel, Provenance
-from synlearn.mre.pretraining import (
-    HingeSum,
-    combine_gradients,
-    combine_updates,
-    set_gradients,
-)
+from synlearn.mre.isolated_model import IsolatedMRE
+from synlearn.mre.learned_tasks import LearnedTasks
+from synlearn.mre.model import MREModel, Provenance
+from synlearn.mre.pretraining import HingeSum
 from synlearn.mre.training import UpdatePlan
 from synlearn.tasks import Sample, TaskEnvironment
 from synlearn.validation.squared_error import SquaredErrorSums, combine
@@ -89,13 +77,20 @@ class Run:
         self._blobs = blobs
         self._folder = folder
         self._progress = progress
+        self._pretraining = FeaturePretraining(
+            job.pretraining,
+            self._providers,
+            state,
+            questions=questions,
+            blobs=blobs,
+            progress=progress,
+        )
         self._environment = TaskEnvironment(len(self._providers), len(models.digests), job.seed)
 
     @property
     def pretraining_left(self) -> bool:
         """Whether lines 2 to 6 go on."""
-        settings = self._job.pretraining
-        return settings.mode != "off" and self._state.pretraining_rounds < settings.rounds
+        return self._pretraining.left
 
     @property
     def learning_left(self) -> bool:
@@ -104,43 +99,11 @@ class Run:
 
     def ask_for_pretraining(self) -> list[HingeSum]:
         """Ask every provider for its part of the decomposable objective (line 4)."""
-        settings = self._job.pretraining
-        digest = self._blobs.publish(save_backbone(self._state.backbone))
-        query: Query
-        if settings.mode == "gradient":
-            query = PretrainingGradient(
-                digest, settings.classes, settings.rows_per_class, settings.margin
-            )
-        else:
-            query = PretrainingUpdate(
-                digest,
-                settings.classes,
-                settings.rows_per_class,
-                settings.margin,
-                settings.local_steps,
-                settings.local_learning_rate,
-            )
-        query_id = QueryId(Phase.PRETRAINING, self._state.pretraining_rounds, 0)
-        answers = self._questions.ask(query_id, dict.fromkeys(self._providers, query))
-        self._blobs.withdraw(digest)
-        name = "gradient" if settings.mode == "gradient" else "change"
-        parameters = sum(parameter.numel() for parameter in self._state.backbone.parameters())
-        for provider, answer in answers.items():
-            _check_length(provider, name, answer[name], parameters)
-        return [_hinge_sum(answer, name) for answer in answers.values()]
+        return self._pretraining.ask()
 
     def update_backbone(self, parts: Sequence[HingeSum]) -> None:
         """Take one step of Adam on the sum over providers (line 4)."""
-        settings, state = self._job.pretraining, self._state
-        combine_parts = combine_gradients if settings.mode == "gradient" else combine_updates
-        combined = combine_parts(parts)
-        set_gradients(state.backbone, torch.from_numpy(combined.vector))
-        rate = _half_cosine(settings.learning_rate, state.pretraining_rounds, settings.rounds)
-        for group in state.backbone_optimiser.param_groups:
-            group["lr"] = rate
-        state.backbone_optimiser.step()
-        state.pretraining_rounds += 1
-        self._progress.pretraining(state.pretraining_rounds, combined.loss, combined.active_share)
+        self._pretraining.update(parts)
 
     def sample_tasks_and_models(self) -> Sample:
         """Draw tasks and models; no provider is asked (line 8)."""
@@ -173,7 +136,7 @@ class Run:
         for task, answer in zip(sample.tasks, self._ask_tasks(TARGETS, sample, query), strict=True):
             means = answer["means"]
             width = self._job.pretraining.features
-            _check_length(self._providers[task], "means", means, width)
+            check_length(self._providers[task], "means", means, width)
             self._state.gathered.add_features(int(task), means)
 
     def update_metric(self) -> None:
@@ -205,7 +168,7 @@ class Run:
     def result(self) -> MREModel:
         """Return what was learned."""
         gathered = self._state.gathered
-        return MREModel(
+        return IsolatedMRE(
             backbone=self._state.backbone,
             metric=self._state.learner.metric,
             learned=LearnedTasks(
@@ -227,25 +190,3 @@ class Run:
         query_id = QueryId(Phase.LEARNING, self._state.learning_rounds, part)
         answers = self._questions.ask(query_id, dict.fromkeys(providers, query))
         return [answers[provider] for provider in providers]
-
-
-def _hinge_sum(answer: Answer, name: str) -> HingeSum:
-    vector: npt.NDArray[np.floating] = answer[name]
-    return HingeSum(
-        vector, float(answer["hinge_sum"]), int(answer["active"]), int(answer["triplets"])
-    )
-
-
-def _check_length(
-    provider: ProviderId, name: str, array: npt.NDArray[np.floating], length: int
-) -> None:
-    """Refuse what the closed list cannot know: an array that does not fit this job's backbone."""
-    if array.shape[-1] != length:
-        raise QueryError(
-            f"provider {provider}: '{name}' has length {array.shape[-1]}, but the backbone asks "
-            f"for {length}"
-        )
-
-
-def _half_cosine(start: float, step: int, steps: int) -> float:
-    return float(start * (1 + np.cos(np.pi * step / steps)) / 2)

@@ -3,15 +3,20 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from coordinator.job import Job
+from coordinator.named_tensors import (
+    Tensors,
+    optimiser_tensors,
+    prefixed,
+    restore_optimiser,
+    unprefixed,
+)
+from coordinator.pretraining import initial_backbone
 from synlearn.errors import InputError
-from synlearn.mre.backbone import Backbone, BackboneSpec
+from synlearn.mre.backbone import Backbone
 from synlearn.mre.metric import Metric, MetricSpec
 from synlearn.mre.training import Gathered, MetricLearner
-
-Tensors = dict[str, Tensor]
 
 
 @dataclass(slots=True)
@@ -37,15 +42,7 @@ class State:
 
 def initial_state(job: Job, tasks: int, models: int, specification_length: int) -> State:
     """Return the state before the first round, drawn from the job's seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(job.seed)
-        backbone = Backbone(
-            BackboneSpec(
-                architecture=job.pretraining.backbone,
-                width=job.pretraining.width,
-                features=job.pretraining.features,
-            )
-        )
+    backbone = initial_backbone(job.pretraining, channels=1, seed=job.seed)
     spec = MetricSpec(
         task_features=job.pretraining.features,
         model_features=specification_length,
@@ -75,10 +72,10 @@ def state_tensors(state: State) -> Tensors:
         "gathered.counts": gathered.counts,
         "gathered.features": gathered.features,
         "gathered.feature_task": gathered.feature_task,
-        **_prefixed("backbone.", state.backbone.state_dict()),
-        **_prefixed("metric.", state.learner.metric.state_dict()),
-        **_optimiser_tensors("backbone_optimiser.", state.backbone_optimiser),
-        **_optimiser_tensors("metric_optimiser.", state.learner.optimiser),
+        **prefixed("backbone.", state.backbone.state_dict()),
+        **prefixed("metric.", state.learner.metric.state_dict()),
+        **optimiser_tensors("backbone_optimiser.", state.backbone_optimiser),
+        **optimiser_tensors("metric_optimiser.", state.learner.optimiser),
     }
 
 
@@ -104,37 +101,7 @@ def _restore(state: State, tensors: Tensors) -> None:
     state.gathered.counts = tensors["gathered.counts"]
     state.gathered.features = tensors["gathered.features"]
     state.gathered.feature_task = tensors["gathered.feature_task"]
-    state.backbone.load_state_dict(_unprefixed("backbone.", tensors))
-    state.learner.metric.load_state_dict(_unprefixed("metric.", tensors))
-    _restore_optimiser("backbone_optimiser.", state.backbone_optimiser, tensors)
-    _restore_optimiser("metric_optimiser.", state.learner.optimiser, tensors)
-
-
-def _prefixed(prefix: str, tensors: Tensors) -> Tensors:
-    return {prefix + name: tensor for name, tensor in tensors.items()}
-
-
-def _unprefixed(prefix: str, tensors: Tensors) -> Tensors:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
-
-
-def _optimiser_tensors(prefix: str, optimiser: torch.optim.Optimizer) -> Tensors:
-    return {
-        f"{prefix}{index}.{name}": value
-        for index, slots in optimiser.state_dict()["state"].items()
-        for name, value in slots.items()
-    }
-
-
-def _restore_optimiser(prefix: str, optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
-    slots: dict[int, Tensors] = {}
-    for key, tensor in _unprefixed(prefix, tensors).items():
-        index, name = key.split(".", 1)
-        slots.setdefault(int(index), {})[name] = tensor
-    optimiser.load_state_dict(
-        {"state": slots, "param_groups": optimiser.state_dict()["param_groups"]}
-    )
+    state.backbone.load_state_dict(unprefixed("backbone.", tensors))
+    state.learner.metric.load_state_dict(unprefixed("metric.", tensors))
+    restore_optimiser("backbone_optimiser.", state.backbone_optimiser, tensors)
+    restore_optimiser("metric_optimiser.", state.learner.optimiser, tensors)

@@ -59,6 +59,15 @@ def read_settings(cls: type[T], path: Path) -> T:
     Raises:
         InputError: The file is missing, is not TOML, or has a key or value that `cls` refuses.
     """
+    return from_table(cls, read_table(path), where=str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Read a TOML file as it is.
+
+    Raises:
+        InputError: The file is missing, or is not TOML.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -66,10 +75,9 @@ def read_settings(cls: type[T], path: Path) -> T:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a UTF-8 text file; is it a TOML file?") from error
     try:
-        table = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is not valid TOML: {error}.") from error
-    return from_table(cls, table, where=str(path))
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:

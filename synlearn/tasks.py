@@ -1,4 +1,4 @@
-"""Tasks, and the environment that draws them (SynLearn, Algorithm 1, line 8)."""
+"""Tasks, and the environment that draws them, for isolated closures (Algorithm 1, line 8)."""
 
 from dataclasses import dataclass
 

@@ -36,7 +36,11 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MixedTask:
-    """A task. classes: positions in the pool's list of classes, rising."""
+    """A task. classes: positions in the pool's list of classes, rising.
+
+    name: Such as `unseen-omniglot-003`; those of seed s are numbered from 1000 s, so that a name
+    stands for one task of a pool.
+    """
 
     name: str
     domain: str
@@ -90,7 +94,7 @@ def _drawn(
             among = large[int(stable_order(f"{where}/group", len(large))[0])]
         chosen = stable_order(where, len(among))[:WAYS]
         own = tuple(sorted(among[place] for place in chosen))
-        name = f"{side}-{domain}-{len(found):03d}"
+        name = f"{side}-{domain}-{1000 * seed + len(found):03d}"
         found.setdefault(own, MixedTask(name, domain, side, own))
     return list(found.values())
 

@@ -58,3 +58,11 @@ class TestFolderBlobs(BlobSourceContract):
         (tmp_path / "model").unlink()
         with pytest.raises(OSError, match="model"):
             source.read(digest_of(DATA), 0, 1)
+
+
+def test_what_is_pulled_is_counted() -> None:
+    blobs = MemoryBlobs()
+    name = blobs.publish(DATA)
+    for offset in (0, 1000, 5000):
+        blobs.read(name, offset, 500)
+    assert blobs.served == 500 + len(DATA) - 1000

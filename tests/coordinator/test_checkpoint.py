@@ -100,6 +100,14 @@ def test_another_zoo_in_the_same_place_is_refused(folder: RunFolder) -> None:
     )
 
 
+def test_another_manifest_of_the_providers_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.open(JOB, ZOO, resume=False, split_digest="a" * 64)
+    folder.open(JOB, ZOO, resume=True, split_digest="a" * 64)
+    with pytest.raises(InputError, match="the providers' manifest has changed since the run in"):
+        folder.open(JOB, ZOO, resume=True, split_digest="b" * 64)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"id": "x"}', "null"])
 def test_a_damaged_claim_is_named(text: str, folder: RunFolder) -> None:
     (folder.path / "job.json").write_text(text)

@@ -77,3 +77,14 @@ def test_an_answer_that_cannot_be_used_is_exit_code_2(run: Callable[[Exception],
 @pytest.mark.parametrize("arguments", [["run"], ["run", "job.toml"], ["nonsense"]])
 def test_a_wrong_command_line_is_exit_code_2(arguments: list[str]) -> None:
     assert CliRunner().invoke(cli.app, arguments).exit_code == 2
+
+
+def test_the_experiment_on_sprites_asks_for_isolated_closures(tmp_path: Path) -> None:
+    job = tmp_path / "job.toml"
+    job.write_text(
+        'closure = "grouped"\nname = "j"\nzoo = "z"\n[providers]\npool = "p"\nsplit = "s"'
+    )
+    command = ["experiment", str(job), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(cli.app, command)
+    assert result.exit_code == 2
+    assert "is not a job of isolated closures" in result.stderr

@@ -26,7 +26,9 @@ DIGEST = "0" * 64
 def read(text: str, folder: Path) -> Job:
     path = folder / "job.toml"
     path.write_text(text)
-    return read_job(path)
+    job = read_job(path)
+    assert isinstance(job, Job)
+    return job
 
 
 def test_the_least_a_job_file_says(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_zoo_elsewhere_stays_there(tmp_path: Path) -> None:
         ),
         (
             LEAST + "[pretraining]\nclasses = 64\nrows_per_class = 64",
-            ": [pretraining] classes x rows_per_class is 4096; triplets grow with its cube, keep "
+            " [pretraining]: classes x rows_per_class is 4096; triplets grow with its cube, keep "
             "it at 256 or below.",
         ),
     ],

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from coordinator.aggregation_events import AttemptEnded, Dropped
+from coordinator.cost import cost_of
 from coordinator.progress import Progress
+from coordinator.questions import Answered
 from coordinator.session_events import Faulted, Joined, Lost, Postponed, Rejoined, TurnedAway
 from protocols.errors import Code
 from protocols.ids import ProviderId, QueryId
+from protocols.secagg.rounds import Round
 from tests.coordinator.tiny import JOB
 
 ALICE = ProviderId("alice")
@@ -23,7 +27,7 @@ class Scene:
         self.log = folder / "log.jsonl"
         self.now = 1000.0
         console = Console(file=self.screen, width=200)
-        self.progress = Progress(JOB, self.log, console, lambda: self.now)
+        self.progress = Progress(JOB, 4, self.log, console, lambda: self.now)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
@@ -117,7 +121,7 @@ def test_the_terminal_shows_where_the_job_is(tmp_path: Path) -> None:
 def test_without_pretraining_there_is_none_to_wait_for(tmp_path: Path) -> None:
     job = replace(JOB, pretraining=replace(JOB.pretraining, mode="off"))
     screen = io.StringIO()
-    with Progress(job, tmp_path / "log.jsonl", Console(file=screen, width=200), lambda: 0.0):
+    with Progress(job, 4, tmp_path / "log.jsonl", Console(file=screen, width=200), lambda: 0.0):
         pass
     assert "0/0" in screen.getvalue()
 
@@ -137,3 +141,59 @@ def test_two_threads_may_write(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert len(scene.lines()) == 800
+
+
+def test_every_attempt_at_a_masked_question_is_one_line(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    ended = AttemptEnded(
+        query=QueryId(2, 5, 0),
+        function="class_feature_sums",
+        attempt=1,
+        parties=3,
+        survivors=(),
+        dropped={ALICE: Dropped(Round.MASK, "It did not answer in time.")},
+        sent=1200,
+        received=3400,
+        seconds=0.12345,
+        failure="the aggregation ended in round mask: 2 parties [of 3] sent a vector.",
+    )
+    with scene.progress as progress:
+        progress.aggregation(ended)
+        progress.aggregation(replace(ended, attempt=2, survivors=(ALICE,), dropped={}, failure=""))
+    first, second = scene.lines()
+    assert first == {
+        "time": 1000.0,
+        "event": "aggregation",
+        "query": "2.5.0",
+        "function": "class_feature_sums",
+        "attempt": 1,
+        "parties": 3,
+        "survivors": 0,
+        "dropped": "alice",
+        "bytes_sent": 1200,
+        "bytes_received": 3400,
+        "seconds": 0.123,
+        "failure": ended.failure,
+    }
+    assert (second["attempt"], second["survivors"], second["failure"]) == (2, 1, "")
+    assert scene.screen.getvalue().count("2 parties [of 3] sent a vector.") == 1
+
+
+def test_what_a_job_asks_is_logged_and_shown(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    ended = AttemptEnded(QueryId(2, 0, 9), "sums", 1, 4, (ALICE,), {}, 70, 30, 0.25)
+    with scene.progress as progress:
+        progress.answered(Answered(QueryId(2, 0, 0), "describe", 1200, sent=10, received=20))
+        progress.aggregation(ended)
+        progress.aggregation(replace(ended, failure="too [few] stayed."))
+        progress.scored(0, pairs=6, mean=0.5)
+        progress.targets(0, datasets=7, wanted=8)
+        progress.warn("K from 1 is [low].")
+    lines = [line["event"] for line in scene.lines()]
+    assert lines == ["questions", "aggregation", "aggregation", "validation", "targets", "warning"]
+    cost = cost_of(scene.log)
+    assert (cost.questions, cost.question_bytes) == (1200, 30)
+    assert (cost.sums, cost.attempts, cost.sum_bytes) == (1, 2, 200)
+    screen = scene.screen.getvalue()
+    for part in ("1,200 SQUERYs, 1 MQUERYs so far", "too [few] stayed.", "K from 1 is [low]."):
+        assert part in screen

@@ -4,11 +4,19 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from coordinator.questions import Phase, Questions
+from coordinator.questions import Answered, Phase, Questions
 from coordinator.session_server import QueryRefused, Question
 from protocols.errors import Code
 from protocols.ids import MAX_PART, ProviderId, QueryId, digest_of
-from protocols.queries import Describe, Query, QueryError, SquaredError, encode_answer, encode_query
+from protocols.queries import (
+    Describe,
+    Query,
+    QueryError,
+    SquaredError,
+    encode_answer,
+    encode_query,
+    pack_names,
+)
 
 A, B, C = (ProviderId(name) for name in "abc")
 Q = QueryId(Phase.LEARNING, 3, 0)
@@ -59,13 +67,18 @@ def test_all_are_asked_at_once_under_one_id() -> None:
     body = encode_query(ERRORS)
     assert desk.asked == [Question(A, Q, body, 9.0), Question(B, Q, body, 9.0)]
     assert desk.asked[0].body is desk.asked[1].body, "encoded once, however many providers"
-    assert questions.asked == 2
 
 
 def test_providers_may_be_asked_different_questions() -> None:
     description = encode_answer(
         Describe(),
-        {"rows": np.array(7), "input_shape": np.array([1, 64, 64]), "targets": np.array(2)},
+        {
+            "rows": np.array(7),
+            "input_shape": np.array([1, 64, 64]),
+            "targets": np.array(2),
+            "class_names": pack_names(("ant",)),
+            "class_rows": np.array([7]),
+        },
     )
     asked: dict[ProviderId, Query] = {A: ERRORS, B: Describe()}
     answers = Questions(Desk({A: sums(1), B: description}), 9.0).ask(Q, asked)
@@ -113,3 +126,11 @@ def test_a_whole_step_is_acknowledged() -> None:
 
 def test_phases_follow_the_algorithm() -> None:
     assert Phase.DESCRIBE < Phase.PRETRAINING < Phase.LEARNING
+
+
+def test_what_was_asked_is_told_once_all_have_answered() -> None:
+    told: list[Answered] = []
+    desk = Desk({A: sums(1), B: sums(2)})
+    Questions(desk, timeout=9.0, on_answered=told.append).ask(Q, dict.fromkeys([A, B], ERRORS))
+    sent, received = 2 * len(encode_query(ERRORS)), len(sums(1)) + len(sums(2))
+    assert told == [Answered(Q, "squared_error", 2, sent, received)]

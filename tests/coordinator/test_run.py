@@ -116,7 +116,7 @@ class Scene:
             anchors="b" * 64,
         )
         console = Console(file=io.StringIO())
-        with Progress(self.job, self.folder.log, console, lambda: 0.0) as progress:
+        with Progress(self.job, 4, self.folder.log, console, lambda: 0.0) as progress:
             return synergistic_learning(
                 Run(
                     self.job,

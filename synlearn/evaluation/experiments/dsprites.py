@@ -17,7 +17,7 @@ from synlearn.datasets.dsprites_renderer import unpack_images
 from synlearn.datasets.stable_draw import stable_order
 from synlearn.evaluation.experiments.error_table import EXAMPLES, ErrorTable, example_rows
 from synlearn.evaluation.rank_correlation import kendall_tau, weighted_kendall_tau
-from synlearn.mre.model import MREModel
+from synlearn.mre.isolated_model import IsolatedMRE
 
 SYNLEARN: Final = "synlearn"
 DIRECT: Final = "direct_mse"
@@ -50,7 +50,7 @@ class SideResult:
 
 
 def evaluate_side(
-    model: MREModel,
+    model: IsolatedMRE,
     table: ErrorTable,
     specifications: NDArray[np.float32],
     positions: Indices,
@@ -106,7 +106,7 @@ def evaluate_side(
     )
 
 
-def _example_features(model: MREModel, domain: Domain, split_seed: int) -> torch.Tensor:
+def _example_features(model: IsolatedMRE, domain: Domain, split_seed: int) -> torch.Tensor:
     images = unpack_images(domain_images_packed(domain)[example_rows(domain, split_seed)])
     with torch.inference_mode():
         features: torch.Tensor = model.backbone(

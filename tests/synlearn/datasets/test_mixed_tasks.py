@@ -48,6 +48,11 @@ def test_learning_tasks_are_of_classes_that_providers_hold() -> None:
     assert all(POOL.rows(Part.PROVIDER, label).size for task in tasks for label in task.classes)
 
 
+def test_a_name_is_of_one_task_whatever_the_seed() -> None:
+    tasks = [task for seed in range(3) for task in evaluation_tasks(POOL, seed, each=4)]
+    assert len({task.name for task in tasks}) == len(tasks)
+
+
 def test_no_more_tasks_than_there_are() -> None:
     # Six classes: choose five of them in six ways.
     assert len([own for own in learning_tasks(POOL, each=50) if own.domain == "cifar100"]) == 6

@@ -1,0 +1,107 @@
+"""All that providers have answered in a job of grouped closures, over all rounds."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from coordinator.holdings import Counts
+from coordinator.named_tensors import Tensors
+from synlearn.mre.classification_training import GatheredClasses
+
+Float64 = npt.NDArray[np.float64]
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class ClassAnswers:
+    """Sums over all providers; for k classes of data, m models, and t tasks so far.
+
+    Attributes:
+        known: (m,) bool, for which models the next two have been asked.
+        soft: (k, m, z) float64, sums of the models' output probabilities over each class's rows.
+        hard: (k, m, z) int64, how often each output was the largest.
+        tasks: (t, w) int64 positions of classes.
+        score: (t, m) float64, v_valid, higher is better; NaN where it was not asked for.
+        features: (n, w, f) float32, mean feature of each class in each target dataset.
+        feature_task: (n,) int64, rising: which task each target dataset is of.
+    """
+
+    known: npt.NDArray[np.bool_]
+    soft: Float64
+    hard: Counts
+    tasks: Counts
+    score: Float64
+    features: Float32
+    feature_task: Counts
+
+    @classmethod
+    def none(cls, *, classes: int, models: int, outputs: int, ways: int, width: int) -> Self:
+        """What there is before the first answer.
+
+        Args:
+            classes: k.
+            models: m.
+            outputs: z, the largest number of classes of a model.
+            ways: w.
+            width: f.
+        """
+        return cls(
+            known=np.zeros(models, bool),
+            soft=np.zeros((classes, models, outputs)),
+            hard=np.zeros((classes, models, outputs), np.int64),
+            tasks=np.empty((0, ways), np.int64),
+            score=np.empty((0, models)),
+            features=np.empty((0, ways, width), np.float32),
+            feature_task=np.empty(0, np.int64),
+        )
+
+    def add_outputs(self, models: Counts, soft: Float64, hard: Counts) -> None:
+        """Put in what some models say about all classes, (k, models, z) each."""
+        self.soft[:, models], self.hard[:, models] = soft, hard
+        self.known[models] = True
+
+    def add_tasks(self, tasks: Counts, models: Counts, score: Float64) -> None:
+        """Append tasks, (t', w), and the scores of some models for them, (t', models)."""
+        rows = np.full((len(tasks), len(self.known)), np.nan)
+        rows[:, models] = score
+        self.tasks = np.concatenate([self.tasks, tasks])
+        self.score = np.concatenate([self.score, rows])
+
+    def add_target_datasets(self, task: Counts, features: Float64) -> None:
+        """Append target datasets, (n', w, f), of these tasks, (n',), rising."""
+        self.features = np.concatenate([self.features, features.astype(np.float32)])
+        self.feature_task = np.concatenate([self.feature_task, task])
+
+    def gathered(self, labels: str) -> GatheredClasses:
+        """What the metric learns from.
+
+        Args:
+            labels: Whether p(z | y) is a mean probability, "soft", or a share of hard predictions,
+                "hard".
+        """
+        sums = self.soft if labels == "soft" else self.hard.astype(np.float64)
+        mass = self.hard.sum(axis=2, keepdims=True)
+        share = np.divide(sums, mass, out=np.full_like(sums, np.nan), where=mass > 0)
+        return GatheredClasses(
+            v_star=torch.from_numpy(-self.score),
+            responses=torch.from_numpy(share.astype(np.float32)),
+            task_classes=torch.from_numpy(self.tasks),
+            features=torch.from_numpy(self.features),
+            feature_task=torch.from_numpy(self.feature_task),
+        )
+
+    def tensors(self) -> Tensors:
+        """As named tensors; `restore` takes them back."""
+        return {name: torch.from_numpy(getattr(self, name)) for name in self.__slots__}
+
+    def restore(self, tensors: Tensors) -> None:
+        """Become what `tensors` was called on."""
+        for name in self.__slots__:
+            found = tensors[name].numpy()
+            now: npt.NDArray[np.generic] = getattr(self, name)
+            if found.dtype != now.dtype or found.ndim != now.ndim:
+                raise ValueError(f"'{name}' is {found.dtype} of shape {found.shape}")
+            setattr(self, name, found)

@@ -1,0 +1,137 @@
+"""A job file with `closure = "grouped"`: classification; several providers hold a class."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from coordinator.job_sections import Pretraining, Session, job_id_of
+from protocols.ids import JobId
+from synlearn.errors import InputError
+from synlearn.settings import as_table, setting
+
+
+@dataclass(frozen=True)
+class GroupedProviders:
+    """[providers]: who takes part, in an embedded federation.
+
+    Attributes:
+        pool: The images, one file (`synlearn zoo build mixed` makes it).
+        split: The manifest that says who holds which classes of it.
+        profile: The nodes' policy.
+        min_parties_per_class: The nodes' floor: fewest parties with rows in each class of a sum.
+        dropouts: How many holders of one class may be lost without a sum falling below the floor.
+    """
+
+    pool: Path = setting()
+    split: Path = setting()
+    profile: str = setting("open", choices=("open",))
+    min_parties_per_class: int = setting(2, low=1, high=1000)
+    dropouts: int = setting(1, low=0, high=1000)
+
+
+@dataclass(frozen=True)
+class GroupedLearning:
+    """[learning]: Algorithm 1, lines 7 to 12.
+
+    Attributes:
+        models: Names the zoo's models to learn with: a pattern with `*` and `?`.
+        ways: Classes of a task, all of one set.
+        k_least, k_most: Instances of each class in a target dataset, drawn uniformly from these.
+        draws: Target datasets of each task.
+    """
+
+    models: str = setting("*")
+    rounds: int = setting(4, low=1, high=100_000)
+    tasks_per_round: int = setting(240, low=2, high=10_000)
+    models_per_round: int = setting(1000, low=2, high=100_000)
+    ways: int = setting(5, low=2, high=256)
+    k_least: int = setting(1, low=1, high=10_000)
+    k_most: int = setting(10, low=1, high=10_000)
+    draws: int = setting(12, low=1, high=1000)
+    updates_per_round: int = setting(500, low=1, high=1_000_000)
+
+    def __post_init__(self) -> None:
+        if self.k_least > self.k_most:
+            raise InputError(f"k_least is {self.k_least}, above k_most, which is {self.k_most}.")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """[validation]: line 9, what true reusability is.
+
+    Attributes:
+        function: The accuracy of a re-trained head, or a score of the models' outputs.
+        width: Features of a head, at most; longer ones are projected.
+        unit_length: Whether features are divided by their length first.
+        models_per_question: How many models one question is about.
+    """
+
+    function: str = setting("head_accuracy", choices=("head_accuracy", "leep", "nce"))
+    width: int = setting(64, low=2, high=512)
+    unit_length: bool = setting(default=False)
+    models_per_question: int = setting(16, low=1, high=256)
+
+
+@dataclass(frozen=True)
+class GroupedMetric:
+    """[metric]: the MRE model's shape, and its optimiser; `gamma_1`, `gamma_2` are of attention."""
+
+    specification: str = setting("profiled", choices=("profiled", "responses", "soft", "ternary"))
+    width: int = setting(64, low=2, high=4096)
+    hidden: int = setting(128, low=2, high=4096)
+    members: int = setting(2, low=1, high=64)
+    distance: str = setting("cosine", choices=("cosine", "half_squared_l2"))
+    pairs: str = setting("within", choices=("within", "across"))
+    margin: float = setting(0.5, low=0.0, high=100.0)
+    keep_triplets: int = setting(100_000, low=1, high=100_000_000)
+    attention_weight: float = setting(0.3, low=0.0, high=1000.0)
+    attention_labels: str = setting("soft", choices=("soft", "hard"))
+    gamma_1: float = setting(0.7, low=0.0, high=1.0)
+    gamma_2: float = setting(0.2, low=0.0, high=1.0)
+    batch_tasks: int = setting(16, low=1, high=10_000)
+    batch_models: int = setting(48, low=2, high=10_000)
+    learning_rate: float = setting(1e-3, low=0.0, high=1.0)
+    weight_decay: float = setting(1e-2, low=0.0, high=1.0)
+    device: str = setting("auto", choices=("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class GroupedJob:
+    """One run of Algorithm 1 for grouped closures.
+
+    Attributes:
+        name: Of the job, for people.
+        seed: Of every draw the coordinator makes.
+        zoo: Folder of the models to learn with.
+        threads: CPU threads of the coordinator's own training.
+    """
+
+    name: str = setting()
+    zoo: Path = setting()
+    providers: GroupedProviders = setting()
+    seed: int = setting(0, low=0, high=2**31 - 1)
+    threads: int = setting(2, low=1, high=1024)
+    pretraining: Pretraining = field(default_factory=Pretraining)
+    learning: GroupedLearning = field(default_factory=GroupedLearning)
+    validation: Validation = field(default_factory=Validation)
+    metric: GroupedMetric = field(default_factory=GroupedMetric)
+    session: Session = field(default_factory=Session)
+
+    @property
+    def id(self) -> JobId:
+        """Name of the job on the wire: derived from every setting that is not a place."""
+        table = as_table(self)
+        places = table["providers"] | {"pool": "", "split": ""}
+        return job_id_of(table | {"closure": "grouped", "zoo": "", "providers": places})
+
+    @property
+    def below_floor(self) -> bool:
+        """Whether a target dataset may have fewer instances of a class than the floor asks for."""
+        return self.learning.k_least < self.providers.min_parties_per_class
+
+    def relative_to(self, folder: Path) -> Self:
+        """Return the job with its relative paths taken from here."""
+        providers = replace(
+            self.providers, pool=folder / self.providers.pool, split=folder / self.providers.split
+        )
+        return replace(self, zoo=folder / self.zoo, providers=providers)

@@ -1,0 +1,151 @@
+"""A job of grouped closures, made ready: each provider holds its share of a pool of images."""
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from coordinator.algorithm import synergistic_learning
+from coordinator.blobs import MemoryBlobs
+from coordinator.enrolment import ask_for_holdings
+from coordinator.grouped_job import GroupedJob
+from coordinator.grouped_run import GroupedRun, LearningClassifiers
+from coordinator.grouped_state import (
+    GroupedState,
+    Sizes,
+    initial_grouped_state,
+    restore_grouped_state,
+)
+from coordinator.named_tensors import Tensors
+from coordinator.room import Room
+from protocols.ids import ProviderId
+from synlearn.datasets.mixed_split import read_split
+from synlearn.errors import InputError
+from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.storage import save_mre
+from synlearn.zoo.card import ModelId
+from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.class_specification import Generator, class_specifications_of
+
+if TYPE_CHECKING:
+    from coordinator.federation import Share
+
+
+class GroupedLaunch:
+    """Opens the zoo and the manifest, and publishes the models.
+
+    Args:
+        job: What to run.
+        blobs: Where files for the providers are published.
+
+    Attributes:
+        zoo_digest: Stands for the zoo's content.
+        split_digest: Stands for the manifest, and so for what the providers hold.
+        shares: What each provider holds.
+        min_parties_per_class: The nodes' floor; 1 where the job draws target datasets below it.
+
+    Raises:
+        InputError: The zoo, the manifest or the pool cannot be used for this job.
+    """
+
+    def __init__(self, job: GroupedJob, blobs: MemoryBlobs) -> None:
+        zoo, split = Zoo.open(job.zoo), read_split(job.providers.split)
+        if not job.providers.pool.is_file():
+            raise InputError(
+                f"{job.providers.pool} is not there; `synlearn zoo build mixed` makes the pool."
+            )
+        ids = _chosen(zoo, job.learning.models)
+        specifications = class_specifications_of(zoo).select(ids)
+        generator = Generator(job.metric.specification)
+        vectors = specifications.vectors(generator)
+        self.zoo_digest, self.split_digest = zoo.digest, split.digest
+        self.shares: dict[ProviderId, Share] = {
+            ProviderId(f"provider-{number:03d}"): {
+                "pool": str(job.providers.pool.resolve()),
+                "split": str(job.providers.split.resolve()),
+                "number": number,
+            }
+            for number in range(len(split.providers))
+        }
+        self.min_parties_per_class = 1 if job.below_floor else job.providers.min_parties_per_class
+        self._job = job
+        self._shape = _input_shape(zoo, ids)
+        self._models = LearningClassifiers(
+            digests=tuple(blobs.publish(zoo.weights(model)) for model in ids),
+            specifications=ClassSets.of(vectors),
+            outputs=max(map(len, vectors)),
+            anchors=specifications.source(generator),
+        )
+        self._sizes = Sizes(
+            channels=self._shape[0],
+            models=len(ids),
+            outputs=self._models.outputs,
+            specification=vectors[0].shape[1],
+        )
+        self._state: GroupedState | None = None
+
+    def restore(self, saved: Tensors | None) -> None:
+        """Go on from a checkpoint, where there is one.
+
+        Raises:
+            InputError: It does not fit the job.
+        """
+        if saved is not None:
+            self._state = restore_grouped_state(self._job, self._sizes, saved)
+
+    @property
+    def rounds(self) -> tuple[int, int]:
+        """Rounds of pre-training and of learning that are done."""
+        if self._state is None:
+            return 0, 0
+        return self._state.pretraining_rounds, self._state.learning_rounds
+
+    def learn(self, room: Room) -> str:
+        """Run Algorithm 1 and save the MRE model; return its digest.
+
+        Raises:
+            InputError: The providers cannot answer what is going to be asked.
+        """
+        return save_mre(synergistic_learning(self._steps(room)), room.folder.model)
+
+    def _steps(self, room: Room) -> GroupedRun:
+        if self._state is None:
+            holdings = ask_for_holdings(self._job, list(self.shares), self._shape, room.questions)
+            self._state = initial_grouped_state(self._job, holdings, self._sizes)
+        if self._job.below_floor:
+            room.progress.warn(
+                f"K from {self._job.learning.k_least} lies below the floor of "
+                f"{self._job.providers.min_parties_per_class} parties for each class of a sum: "
+                "such a sum may be one provider's own. The nodes' profile, open, allows it."
+            )
+        return GroupedRun(
+            self._job,
+            self._models,
+            self._state,
+            questions=room.questions,
+            masked=room.masked,
+            blobs=room.blobs,
+            folder=room.folder,
+            progress=room.progress,
+        )
+
+
+def _chosen(zoo: Zoo, pattern: str) -> list[ModelId]:
+    """The zoo's models whose ids fit a pattern."""
+    ids = [model for model in zoo if fnmatchcase(model, pattern)]
+    if len(ids) < 2:
+        raise InputError(
+            f"[learning] models is {pattern!r}, which fits {len(ids)} models of the zoo "
+            f"{zoo.root}; at least 2 are needed to learn from."
+        )
+    return ids
+
+
+def _input_shape(zoo: Zoo, ids: list[ModelId]) -> tuple[int, int, int]:
+    """What all models take."""
+    shapes = {zoo.card(model).input.shape: model for model in ids}
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise InputError(
+            f"models {first} and {second} take images of shapes {one} and {other}; learn from "
+            "models of one shape."
+        )
+    return next(iter(shapes))

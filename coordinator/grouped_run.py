@@ -1,0 +1,312 @@
+"""Algorithm 1 for grouped closures: what each step asks, and what becomes of the answers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Protocol
+
+import numpy as np
+
+from coordinator.aggregation_events import AggregationFailed, MaskedSum
+from coordinator.aggregation_question import Terms
+from coordinator.blobs import MemoryBlobs
+from coordinator.checkpoint import RunFolder
+from coordinator.class_validation import ClassValidation
+from coordinator.grouped_job import GroupedJob
+from coordinator.grouped_state import GroupedState, grouped_state_tensors
+from coordinator.holdings import Counts
+from coordinator.pretraining import FeaturePretraining
+from coordinator.progress import Progress
+from coordinator.questions import Phase, Questions
+from coordinator.target_datasets import Batch, batches, draw_pairs
+from protocols.errors import Code
+from protocols.ids import MAX_PART, ProviderId, QueryId
+from protocols.masked import MaskedQuery
+from protocols.mquery import IDS
+from synlearn.class_tasks import ClassEnvironment, ClassSample
+from synlearn.mre.backbone import save_backbone
+from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.classification_model import ClassificationMRE, learned_classes
+from synlearn.mre.classification_training import (
+    ClassificationLearner,
+    GatheredClasses,
+    LearningPlan,
+    StepLoss,
+)
+from synlearn.mre.model import Provenance
+from synlearn.mre.pretraining import HingeSum
+from synlearn.mre.supervision import AttentionRule
+from synlearn.validation import nce
+from synlearn.zoo.class_specification import Generator
+
+_UPDATES, _TARGETS = 1, 2
+"""Keep these draws apart from the environment's, and from each other."""
+_FIRST_MASKED = 2**24
+"""Last number of the id of a round's first masked question; plain ones come before."""
+_QUESTIONS = 8
+"""Most questions for one batch, each of a few attempts: as often as a job may be resumed in it."""
+
+
+class Masked(Protocol):
+    """What a run needs of `coordinator.aggregation.Aggregations`."""
+
+    def ask(
+        self,
+        query_id: QueryId,
+        query: MaskedQuery,
+        rows: Mapping[ProviderId, Sequence[int]],
+        terms: Terms,
+        *,
+        again: Callable[[frozenset[ProviderId]], Mapping[ProviderId, Sequence[int]]],
+    ) -> MaskedSum:
+        """Ask for the sum of the parties' answers."""
+        ...
+
+    def acknowledge(self, up_to: QueryId) -> None:
+        """Everything up to this id is in a checkpoint on disk."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LearningClassifiers:
+    """The models a job learns with.
+
+    Attributes:
+        digests: Of their files, all published to the providers.
+        specifications: A vector for each class of each model.
+        outputs: Largest number of classes.
+        anchors: Which generator and anchor set are behind the specifications.
+    """
+
+    digests: tuple[str, ...]
+    specifications: ClassSets
+    outputs: int
+    anchors: str
+
+
+class GroupedRun:
+    """One job under way; its methods are the lines of Algorithm 1, in that order.
+
+    Args:
+        job: What was asked for.
+        models: What to learn with.
+        state: Where the job stands; changed in place.
+        questions: The way to single providers.
+        masked: The way to sums over several.
+        blobs: Where files for the providers are published.
+        folder: Where checkpoints go.
+        progress: Told about every step.
+
+    Raises:
+        InputError: The providers hold too few classes.
+    """
+
+    def __init__(
+        self,
+        job: GroupedJob,
+        models: LearningClassifiers,
+        state: GroupedState,
+        *,
+        questions: Questions,
+        masked: Masked,
+        blobs: MemoryBlobs,
+        folder: RunFolder,
+        progress: Progress,
+    ) -> None:
+        self._job = job
+        self._models = models
+        self._state = state
+        self._questions = questions
+        self._masked = masked
+        self._blobs = blobs
+        self._folder = folder
+        self._progress = progress
+        self._pretraining = FeaturePretraining(
+            job.pretraining,
+            state.holdings.providers,
+            state,
+            questions=questions,
+            blobs=blobs,
+            progress=progress,
+        )
+        holders = job.providers.min_parties_per_class + job.providers.dropouts
+        self._environment = ClassEnvironment(
+            state.holdings.classes,
+            state.holdings.drawable(holders, job.learning.k_most),
+            job.learning.ways,
+            len(models.digests),
+            job.seed,
+        )
+
+    @property
+    def pretraining_left(self) -> bool:
+        """Whether lines 2 to 6 go on."""
+        return self._pretraining.left
+
+    @property
+    def learning_left(self) -> bool:
+        """Whether lines 7 to 12 go on."""
+        return self._state.learning_rounds < self._job.learning.rounds
+
+    def ask_for_pretraining(self) -> list[HingeSum]:
+        """Ask every provider for its part of the decomposable objective (line 4)."""
+        return self._pretraining.ask()
+
+    def update_backbone(self, parts: Sequence[HingeSum]) -> None:
+        """Take one step of Adam on the sum over providers (line 4)."""
+        self._pretraining.update(parts)
+
+    def sample_tasks_and_models(self) -> ClassSample:
+        """Draw tasks of classes with enough holders, and models; nobody is asked (line 8)."""
+        settings = self._job.learning
+        return self._environment.sample(
+            self._state.learning_rounds, settings.tasks_per_round, settings.models_per_round
+        )
+
+    def validate(self, sample: ClassSample) -> None:
+        """Ask how reusable the sampled models are for the sampled tasks (line 9)."""
+        settings, answers = self._job.validation, self._state.answers
+        validation = ClassValidation(
+            settings, self._state.holdings, self._questions, self._plain_ids()
+        )
+        new = sample.models[~answers.known[sample.models]]
+        if len(new):
+            found = validation.outputs(self._digests(new), self._models.outputs)
+            answers.add_outputs(new, found.soft, found.hard)
+        digests = self._digests(sample.models)
+        if settings.function == "head_accuracy":
+            score = validation.head_scores(digests, sample.tasks)
+        elif settings.function == "leep":
+            score = validation.leep_scores(digests, sample.tasks, answers.soft[:, sample.models])
+        else:
+            score = nce.combine([answers.hard[:, sample.models].transpose(1, 0, 2)], sample.tasks)
+        answers.add_tasks(sample.tasks, sample.models, score)
+        self._progress.scored(self._state.learning_rounds, score.size, float(score.mean()))
+
+    def generate_target_datasets(self, sample: ClassSample) -> None:
+        """Ask for sums of features of small samples of each task's classes, masked (line 10)."""
+        settings, state = self._job.learning, self._state
+        random = np.random.default_rng([self._job.seed, _TARGETS, state.learning_rounds])
+        pairs = draw_pairs(
+            sample.tasks,
+            draws=settings.draws,
+            least=settings.k_least,
+            most=settings.k_most,
+            random=random,
+        )
+        width = self._job.pretraining.features
+        features = np.full((*pairs.classes.shape, width), np.nan)
+        digest = self._blobs.publish(save_backbone(state.backbone))
+        for number, batch in enumerate(batches(pairs, state.holdings, width, random)):
+            result = self._sum(number, batch, digest)
+            features[batch.pairs] = batch.means(result.answer["sums"], result.rows)
+        self._blobs.withdraw(digest)
+        whole = np.flatnonzero(~np.isnan(features).any(axis=(1, 2)))
+        first = len(state.answers.tasks) - len(sample.tasks)
+        state.answers.add_target_datasets(first + pairs.task[whole], features[whole])
+        self._progress.targets(state.learning_rounds, len(whole), len(pairs))
+
+    def update_metric(self) -> None:
+        """Minimise equation 3 on all that was gathered so far (line 11)."""
+        state = self._state
+        loss = update_learner(
+            self._job,
+            state.learner,
+            state.answers.gathered(self._job.metric.attention_labels),
+            self._models.specifications,
+            state.learning_rounds,
+        )
+        state.learning_rounds += 1
+        self._progress.learning(state.learning_rounds, loss.metric)
+
+    def checkpoint(self) -> None:
+        """Put the state on disk; only then let the providers forget their answers."""
+        self._folder.save(grouped_state_tensors(self._state))
+        state = self._state
+        if state.learning_rounds:
+            self._questions.acknowledge(Phase.LEARNING, state.learning_rounds - 1)
+            self._masked.acknowledge(QueryId(Phase.LEARNING, state.learning_rounds - 1, MAX_PART))
+        else:
+            self._questions.acknowledge(Phase.PRETRAINING, state.pretraining_rounds - 1)
+
+    def result(self) -> ClassificationMRE:
+        """Return what was learned."""
+        job, state = self._job, self._state
+        return ClassificationMRE(
+            backbone=state.backbone,
+            metric=state.learner.metric.cpu(),
+            learned=learned_classes(state.answers.gathered(job.metric.attention_labels)),
+            provenance=Provenance(
+                job=job.id,
+                seed=job.seed,
+                k=job.learning.k_most,
+                tasks=len(state.answers.tasks),
+                models=len(self._models.digests),
+                anchors=self._models.anchors,
+            ),
+            generator=Generator(job.metric.specification),
+        )
+
+    def _sum(self, number: int, batch: Batch, backbone: str) -> MaskedSum:
+        """Ask for a batch of a round; where earlier runs have used up its attempts, once more.
+
+        An attempt is spent for good: it would be over the same rows and other survivors.
+        """
+        last = (number + 1) * _QUESTIONS - 1
+        for question in range(number * _QUESTIONS, last):
+            try:
+                return self._ask(question, batch, backbone)
+            except AggregationFailed as error:
+                if not any(drop.code is Code.ATTEMPT_SPENT for drop in error.dropped.values()):
+                    raise
+        return self._ask(last, batch, backbone)
+
+    def _ask(self, question: int, batch: Batch, backbone: str) -> MaskedSum:
+        holdings, step = self._state.holdings, self._state.learning_rounds
+        return self._masked.ask(
+            QueryId(Phase.LEARNING, step, _FIRST_MASKED + question * IDS),
+            batch.query(backbone, self._job.pretraining.features, holdings),
+            batch.rows(holdings),
+            Terms(bound=float(batch.instances.max())),  # features are of length 1
+            again=partial(batch.rows, holdings),
+        )
+
+    def _plain_ids(self) -> Iterator[QueryId]:
+        step = self._state.learning_rounds
+        return (QueryId(Phase.LEARNING, step, part) for part in count())
+
+    def _digests(self, models: Counts) -> tuple[str, ...]:
+        return tuple(self._models.digests[model] for model in models.tolist())
+
+
+def update_learner(
+    job: GroupedJob,
+    learner: ClassificationLearner,
+    gathered: GatheredClasses,
+    specifications: ClassSets,
+    round_index: int,
+) -> StepLoss:
+    """Take one round's gradient steps, as the job's settings have them.
+
+    Args:
+        job: Its [metric] and [learning] say how.
+        learner: Changed in place.
+        gathered: What to learn from.
+        specifications: Of the models.
+        round_index: Seeds the minibatches, with the job's seed.
+    """
+    settings, updates = job.metric, job.learning.updates_per_round
+    plan = LearningPlan(
+        total_updates=updates * job.learning.rounds,
+        batch_tasks=settings.batch_tasks,
+        batch_models=settings.batch_models,
+        margin=settings.margin,
+        pairs=settings.pairs,  # type: ignore[arg-type]  # one of the setting's choices
+        keep_triplets=settings.keep_triplets,
+        attention_weight=settings.attention_weight,
+        attention_rule=AttentionRule(settings.gamma_1, settings.gamma_2),
+        learning_rate=settings.learning_rate,
+    )
+    random = np.random.default_rng([job.seed, _UPDATES, round_index])
+    return learner.update(gathered, specifications, plan, updates, random)
