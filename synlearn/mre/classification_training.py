@@ -138,7 +138,8 @@ class ClassificationLearner:
             self._set_rate(plan)
             sums += self._step(gathered, models, plan, drawer.draw(), random)
         self.metric.eval()
-        return StepLoss(*(sums / max(updates, 1)))
+        metric, attention = (sums / max(updates, 1)).tolist()
+        return StepLoss(metric, attention)
 
     def _step(
         self,

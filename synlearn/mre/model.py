@@ -102,7 +102,7 @@ class MREModel(ABC):
         Raises:
             InputError: The images have another shape than the backbone takes.
         """
-        examples = np.asarray(images, np.float32)
+        examples = np.ascontiguousarray(images, np.float32)  # may be a view backwards
         channels = self.backbone.spec.channels
         if examples.ndim != 4 or len(examples) == 0 or examples.shape[1] != channels:
             raise InputError(

@@ -79,14 +79,14 @@ def attention_loss(ensembled: Ensembled, labels: Tensor, known: Tensor, blocks: 
     Returns:
         (members,). Mean over all labels, or, balanced, over the labels 0 plus over the labels 1.
     """
-    target = labels.to(torch.float32).expand(ensembled.logits.shape[0], *labels.shape)
+    used = ensembled.logits if blocks.supervised == "logits" else ensembled.weights
+    used = used[..., 1:].to(torch.promote_types(used.dtype, torch.float32))  # never in half
     if blocks.supervised == "logits":
-        each = functional.binary_cross_entropy_with_logits(
-            ensembled.logits[..., 1:], target.to(ensembled.logits.dtype), reduction="none"
-        )
+        target = labels.to(used.dtype).expand_as(used)
+        each = functional.binary_cross_entropy_with_logits(used, target, reduction="none")
     else:
-        weights = ensembled.weights[..., 1:].clamp(min=_TINY, max=1 - 1e-6)
-        each = -torch.where(labels, weights.log(), (1 - weights).log())
+        sure = used.clamp(min=_TINY, max=1 - 1e-6)
+        each = -torch.where(labels, sure.log(), (1 - sure).log())
     if not blocks.balanced:
         return _mean(each, known)
     return _mean(each, known & ~labels) + _mean(each, known & labels)

@@ -38,5 +38,8 @@ def test_an_embedding_of_length_zero_has_a_finite_distance(kind: Distance) -> No
 
 @pytest.mark.parametrize("kind", ["half_squared_l2", "squared_l2", "l2"])
 def test_a_point_has_no_distance_to_itself(kind: Distance) -> None:
-    point = 1e3 * torch.randn(1, 64, generator=GENERATOR)
-    assert 0 <= float(distances(point, point, kind)) < 1
+    """Nor one below 0, as rounding would have it."""
+    points = torch.randn(50, 1, 64, generator=GENERATOR)
+    found = distances(points, points, kind)
+    assert (found >= 0).all()
+    assert float(found.max()) < (0.02 if kind == "l2" else 1e-4)

@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from synlearn.mre.blocks import RELEASED, TEXT, Blocks
+from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
+from synlearn.mre.distance import Distance
+
+GENERATOR = torch.Generator().manual_seed(0)
+TASKS = ClassSets.of([torch.randn(n, 4, generator=GENERATOR).numpy() for n in (5, 2, 3)])
+MODELS = ClassSets.of([torch.randn(n, 7, generator=GENERATOR).numpy() for n in (1, 6, 3, 2)])
+SPEC = ClassificationMetricSpec(4, 7, width=8, hidden=16, members=3)
+
+
+def metric(spec: ClassificationMetricSpec = SPEC) -> ClassificationMetric:
+    made = ClassificationMetric(spec, torch.Generator().manual_seed(1)).eval()
+    made.standardise(TASKS, MODELS)
+    return made
+
+
+def distance(made: ClassificationMetric, tasks: ClassSets, models: ClassSets) -> torch.Tensor:
+    with torch.no_grad():
+        return made.forward(tasks, models).distance
+
+
+@pytest.mark.parametrize("blocks", [TEXT, replace(RELEASED, pooling="present")])
+@pytest.mark.parametrize("kind", ["cosine", "half_squared_l2"])
+def test_each_pair_is_measured_on_its_own(blocks: Blocks, kind: Distance) -> None:
+    """Batched over tasks and models of different sizes, as one by one."""
+    made = metric(replace(SPEC, blocks=blocks, distance=kind))
+    together = distance(made, TASKS, MODELS)
+    assert together.shape == (3, 3, 4)
+    for n in range(3):
+        for m in range(4):
+            task = TASKS.values[n][TASKS.present[n]][None]
+            model = MODELS.values[m][MODELS.present[m]][None]
+            alone = distance(made, ClassSets.full(task), ClassSets.full(model))
+            torch.testing.assert_close(together[:, n, m], alone[:, 0, 0], atol=1e-5, rtol=1e-4)
+
+
+def test_members_differ() -> None:
+    found = distance(metric(), TASKS, MODELS)
+    assert not torch.allclose(found[0], found[1])
+
+
+def test_inputs_are_standardised_by_the_learning_data() -> None:
+    """So neither their scale nor a shift of them matters."""
+    moved = [ClassSets(5 * sets.values + 3, sets.present) for sets in (TASKS, MODELS)]
+    other = ClassificationMetric(SPEC, torch.Generator().manual_seed(1)).eval()
+    other.standardise(*moved)
+    expected = distance(metric(), TASKS, MODELS)
+    torch.testing.assert_close(distance(other, *moved), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_padding_has_no_part_in_the_statistics() -> None:
+    made = metric()
+    rows = MODELS.values[MODELS.present]
+    torch.testing.assert_close(made.model_mean, rows.mean(dim=0))
+    torch.testing.assert_close(made.model_scale, rows.std(dim=0).mean())
+
+
+def test_a_seed_gives_the_same_metric() -> None:
+    torch.manual_seed(5)  # not where weights come from
+    one = distance(metric(), TASKS, MODELS)
+    torch.manual_seed(6)
+    assert torch.equal(one, distance(metric(), TASKS, MODELS))

@@ -1,0 +1,138 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from synlearn.errors import InputError
+from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.classification_metric import ClassificationMetric
+from synlearn.mre.classification_model import ClassificationMRE, class_means, learned_classes
+from synlearn.mre.classification_training import GatheredClasses
+from synlearn.mre.isolated_model import IsolatedMRE
+from synlearn.mre.storage import load_mre, mre_digest, save_mre
+from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.class_specification import Generator, class_specifications_of
+from tests.mre_models import classification_mre, mre_model
+from tests.synlearn.zoo.mixed_zoo import mixed_zoo
+
+
+def test_class_means_are_by_label_whatever_the_order() -> None:
+    features = torch.tensor([[1.0, 0], [0, 1], [3, 0], [0, 5]])
+    for labels in ([7, 2, 7, 2], ["dog", "cat", "dog", "cat"]):
+        means, counts = class_means(features, labels)
+        assert means.tolist() == [[0, 3], [2, 0]]
+        assert counts.tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "give a label for each example"),
+        ([1, 2], "labels of shape .2,. for 3 examples"),
+        ([[1], [2], [3]], "labels of shape"),
+        ([4, 4, 4], "all examples are of one class"),
+    ],
+)
+def test_unusable_labels_are_named(labels: list[int] | None, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        class_means(torch.zeros(3, 2), labels)
+
+
+def test_a_model_survives_the_folder(tmp_path: Path) -> None:
+    model = classification_mre()
+    assert save_mre(model, tmp_path / "a") == mre_digest(tmp_path / "a")
+    back = ClassificationMRE.load(tmp_path / "a")
+    assert back.provenance == model.provenance
+    assert back.metric.spec == model.metric.spec
+    assert back.generator == model.generator
+    tasks = ClassSets.full(torch.randn(2, 3, 6))
+    models = ClassSets.of([np.ones((n, 7)) * n for n in (1, 4, 2)])
+    one, other = (m.member_scores(tasks, m.metric.project_models(models)) for m in (model, back))
+    assert one.tobytes() == other.tobytes()
+    assert save_mre(load_mre(tmp_path / "a"), tmp_path / "b") == mre_digest(tmp_path / "a")
+
+
+def test_a_model_of_the_other_kind_is_named(tmp_path: Path) -> None:
+    save_mre(mre_model(), tmp_path / "isolated")
+    save_mre(classification_mre(), tmp_path / "classes")
+    with pytest.raises(InputError, match="IsolatedMRE, not ClassificationMRE"):
+        ClassificationMRE.load(tmp_path / "isolated")
+    with pytest.raises(InputError, match="ClassificationMRE, not IsolatedMRE"):
+        IsolatedMRE.load(tmp_path / "classes")
+
+
+def test_scores_are_standardised_over_the_models() -> None:
+    model = classification_mre()
+    models = model.metric.project_models(ClassSets.of([np.eye(7)[:n] for n in (1, 4, 2, 7)]))
+    scores = model.member_scores(ClassSets.full(torch.randn(2, 3, 6)), models)
+    assert scores.shape == (2, 2, 4)
+    np.testing.assert_allclose(scores.mean(axis=2), 0, atol=1e-12)
+    np.testing.assert_allclose(scores.std(axis=2), 1, rtol=1e-12)
+
+
+def test_learned_classes_are_means_over_all_their_target_datasets() -> None:
+    """Unit instances about two of three classes; their variance is 1 - |mean|^2."""
+    gathered = GatheredClasses(
+        v_star=torch.zeros(2, 1),
+        responses=torch.zeros(3, 1, 1),
+        task_classes=torch.tensor([[0, 2], [2, -1]]),
+        features=torch.tensor([[[1.0, 0], [0, 0.2]], [[0.5, 0], [0, 0.4]], [[0, 0.6], [9, 9]]]),
+        feature_task=torch.tensor([0, 0, 1]),
+    )
+    learned = learned_classes(gathered)
+    torch.testing.assert_close(learned.means, torch.tensor([[0.75, 0], [0, 0.4]]))
+    assert learned.instance_variance == pytest.approx((1 - 0.75**2 + 1 - 0.4**2) / 2)
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory: pytest.TempPathFactory) -> Zoo:
+    return mixed_zoo(tmp_path_factory.mktemp("ranked") / "zoo", 3, 2)
+
+
+@pytest.fixture(scope="module")
+def model(zoo: Zoo) -> ClassificationMRE:
+    specifications = class_specifications_of(zoo)
+    generator = Generator.PROFILED
+    width = specifications.vectors(generator)[0].shape[1]
+    untrained = classification_mre()
+    spec = replace(untrained.metric.spec, model_features=width)
+    return replace(
+        untrained,
+        metric=ClassificationMetric(spec, torch.Generator().manual_seed(0)).eval(),
+        provenance=replace(untrained.provenance, anchors=specifications.source(generator)),
+    )
+
+
+class TestRank:
+    images = np.random.default_rng(0).random((6, 3, 32, 32), np.float32)
+    labels = ("cat", "dog", "cat", "dog", "dog", "cat")
+
+    def test_every_model_of_the_zoo_has_a_rank(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        ranking = model.rank(self.images, self.labels, zoo)
+        assert sorted(row.model for row in ranking) == list(zoo)
+        assert ranking.provenance["k"] == 3
+        assert ranking.provenance["zoo"] == zoo.digest
+
+    def test_neither_the_order_of_the_examples_nor_the_names_of_classes_matter(
+        self, model: ClassificationMRE, zoo: Zoo
+    ) -> None:
+        one = model.rank(self.images, self.labels, zoo)
+        numbers = [{"cat": 9, "dog": 1}[name] for name in reversed(self.labels)]
+        other = model.rank(self.images[::-1], numbers, zoo)
+        for row, again in zip(one, other, strict=True):
+            assert row.model == again.model
+            assert row.score == pytest.approx(again.score, abs=1e-4)
+
+    def test_a_zoo_is_projected_once(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        assert model.project(zoo) is model.project(zoo)
+
+    def test_a_zoo_specified_otherwise_is_refused(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        other = replace(model, provenance=replace(model.provenance, anchors="other"), _projected={})
+        with pytest.raises(InputError, match="another kind of model specification"):
+            other.rank(self.images, self.labels, zoo)
+
+    def test_grey_images_are_refused(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        with pytest.raises(InputError, match="takes images of 3 channel"):
+            model.rank(self.images[:, :1], self.labels, zoo)
