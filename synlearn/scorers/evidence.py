@@ -70,28 +70,31 @@ def maximum_evidence(task: LinearTask) -> Float64:
 
     No target may be fitted exactly.
     """
-    limits = [_profile(task, task.total, np.zeros(1))]  # t = infinity
+    limits = [evidence_profile(task.n, task.total, np.zeros(1))]  # t = infinity
     if len(task.squares) == 0:
         return limits[0]
     if len(task.squares) == task.n:  # t = 0; the factors 1/t and t of the two terms cancel
         noiseless = (task.power / task.squares[:, None]).sum(axis=0)
-        limits.append(_profile(task, noiseless, np.log(task.squares).sum()[None]))
+        limits.append(evidence_profile(task.n, noiseless, np.log(task.squares).sum()[None]))
     grid = np.arange(*_search_range(task), STEP)  # log t
     ratio = task.squares / np.exp(grid)[:, None]  # (grid, r)
     misfit = task.residual + (1 / (1 + ratio)) @ task.power
-    values = _profile(task, misfit, np.log1p(ratio).sum(axis=1)[:, None])  # (grid, c)
+    values = evidence_profile(task.n, misfit, np.log1p(ratio).sum(axis=1)[:, None])  # (grid, c)
     edge = np.full((1, values.shape[1]), -np.inf)
     higher_than_before = values > np.vstack((edge, values[:-1]))
     not_below_next = values >= np.vstack((values[1:], edge))
     place, target = np.nonzero(higher_than_before & not_below_next)
     best: Float64 = np.maximum.reduce(limits)
-    np.maximum.at(best, target, _refined(task, grid[place], target))
+    refined = refined_evidence(
+        task.n, task.squares, task.power.T[target], task.residual[target], grid[place]
+    )
+    np.maximum.at(best, target, refined)
     return best
 
 
-def _profile(task: LinearTask, misfit: Float64, log_det: Float64) -> Float64:
+def evidence_profile(n: int, misfit: Float64, log_det: Float64) -> Float64:
     """Log evidence per row at the best beta, for misfits q(t) and sums of log(1 + s_i / t)."""
-    found: Float64 = -0.5 * (np.log(2 * np.pi * misfit / task.n) + 1.0 + log_det / task.n)
+    found: Float64 = -0.5 * (np.log(2 * np.pi * misfit / n) + 1.0 + log_det / n)
     return found
 
 
@@ -105,10 +108,21 @@ def _search_range(task: LinearTask) -> tuple[float, float]:
     return float(np.log(low)), float(np.log(high))
 
 
-def _refined(task: LinearTask, start: Float64, target: NDArray[np.intp]) -> Float64:
-    """Evidence at the maxima near p grid points: Newton on log t, by bisection where it strays."""
-    squares, power = task.squares, task.power.T[target]  # (r,), (p, r)
-    residual = task.residual[target]
+def refined_evidence(
+    n: int, squares: Float64, power: Float64, residual: Float64, start: Float64
+) -> Float64:
+    """Evidence at the maxima near p points: Newton on log t, by bisection where it strays.
+
+    Args:
+        n: Number of rows.
+        squares: (r,) or (p, r) squared singular values; a zero adds its power to the residual.
+        power: (p, r) squared coordinates of the target of each point.
+        residual: (p,) squared length of that target outside the features' span.
+        start: (p,) values of log t with a maximum within `STEP` of each.
+
+    Returns:
+        (p,) log evidence per row.
+    """
     low, high, place = start - STEP, start + STEP, start
     for _ in range(40):
         kept = 1 / (1 + squares / np.exp(place)[:, None])  # share of a coordinate not fitted
@@ -116,15 +130,15 @@ def _refined(task: LinearTask, start: Float64, target: NDArray[np.intp]) -> Floa
         misfit = residual + (power * kept).sum(axis=1)
         first = (power * change).sum(axis=1) / misfit
         second = (power * change * (1 - 2 * kept)).sum(axis=1) / misfit
-        slope = (1 - kept).sum(axis=1) - task.n * first  # twice the derivative of log p
-        bend = -change.sum(axis=1) - task.n * (second - first**2)
+        slope = (1 - kept).sum(axis=1) - n * first  # twice the derivative of log p
+        bend = -change.sum(axis=1) - n * (second - first**2)
         low, high = np.where(slope > 0, place, low), np.where(slope > 0, high, place)
         newton = place - slope / np.where(bend < 0, bend, -1.0)
         inside = (bend < 0) & (newton > low) & (newton < high)
         moved = np.where(inside, newton, (low + high) / 2)
-        step, place = np.abs(moved - place).max(), moved
+        step, place = np.abs(moved - place).max(initial=0.0), moved
         if step < 1e-7:  # the evidence is flat here: its error is of second order
             break
     ratio = squares / np.exp(place)[:, None]
     misfit = residual + (power / (1 + ratio)).sum(axis=1)
-    return _profile(task, misfit, np.log1p(ratio).sum(axis=1))
+    return evidence_profile(n, misfit, np.log1p(ratio).sum(axis=1))

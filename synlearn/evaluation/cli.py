@@ -1,0 +1,127 @@
+"""`synlearn evaluate`: how well everyone ranks models, from one command."""
+
+import datetime
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from synlearn.datasets.mixed_split import read_split
+from synlearn.errors import InputError
+from synlearn.evaluation.experiments.mixed_data import MixedPlan, prepare_mixed
+from synlearn.terminal import explained
+
+_WIDTH = 130
+"""Columns that the tables need."""
+
+evaluate_app = typer.Typer(no_args_is_help=True, help="Compare ways to rank models.")
+
+
+@evaluate_app.callback()
+def main() -> None:
+    """Compare ways to rank models."""
+
+
+@evaluate_app.command()
+def mixed(
+    folder: Annotated[Path, typer.Option(help="Of `synlearn zoo build mixed`; made if missing.")],
+    mre: Annotated[
+        str, typer.Option(help="MRE model; {seed} in it stands for each seed. Empty: baselines.")
+    ] = "",
+    split: Annotated[Path, typer.Option(help="The manifest.")] = Path("examples/mixed-split.json"),
+    data: Annotated[Path | None, typer.Option(help="The original image sets.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Default: FOLDER/evaluation.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")] = 5,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 1,
+    test: Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")] = 120,
+    first_test: Annotated[int, typer.Option(min=0, help="Number of the first of them.")] = 0,
+    task_seed: Annotated[int, typer.Option(min=0, help="Of the test tasks.")] = 0,
+    ks: Annotated[str, typer.Option(help="Examples of a class, with commas.")] = "1,2,5,10,15,20",
+) -> None:
+    """Rank the mixed zoo's test models by every method; print the paper's Table 1."""
+    # Here, not at the top: plots take a second to import.
+    from synlearn.evaluation.experiments.mixed_evaluation import (  # noqa: PLC0415
+        EvaluationPlan,
+        evaluate_mixed,
+        paths_by_seed,
+    )
+    from synlearn.evaluation.experiments.mixed_report import (  # noqa: PLC0415
+        PAPER_KS,
+        fusion_table,
+        mixed_results,
+        results_table,
+        write_outputs,
+    )
+
+    where = out or folder / "evaluation"
+    wanted = tuple(range(seeds))
+    command = f"synlearn evaluate mixed --folder {folder} --seeds {seeds} --ks {ks} --test {test}"
+    command += f" --first-test {first_test} --task-seed {task_seed}"
+    command += f" --mre '{mre}'" if mre else ""
+    with explained(), _bar() as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def on_step(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.advance(tasks[step], done)
+
+        numbers = _numbers(ks)
+        plan = MixedPlan(
+            folder,
+            read_split(split),
+            data,
+            test=test,
+            workers=workers or os.cpu_count() or 1,
+            ks=numbers,
+            first_test=first_test,
+            task_seed=task_seed,
+        )
+        prepared = prepare_mixed(plan, on_step, time.monotonic)
+        models = paths_by_seed(mre, wanted) if mre else ()
+        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        evaluation = EvaluationPlan(folder, models, wanted, numbers, command)
+        run = evaluate_mixed(evaluation, prepared, on_step, time.monotonic, finished)
+        results = mixed_results(run)
+        write_outputs(results, run, where)
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    for metric in ("kendall_tau", "weighted_kendall_tau"):
+        console.print(results_table(results, "all", metric=metric, ks=PAPER_KS))
+    for side in ("seen", "unseen", "all"):
+        console.print(results_table(results, side))
+    console.print(results_table(results, "all", metric="regret"))
+    for metric in ("kendall_tau", "weighted_kendall_tau"):
+        console.print(fusion_table(results, "all", metric))
+    console.print(f"Report: {where / 'report.html'}   Numbers: {where / 'results.json'}")
+
+
+def _numbers(ks: str) -> tuple[int, ...]:
+    try:
+        found = tuple(sorted({int(k) for k in ks.split(",")}))
+    except ValueError as error:
+        raise InputError(f"--ks is {ks!r}: give whole numbers with commas, as 1,2,5.") from error
+    if found[0] < 1:
+        raise InputError("--ks names numbers of examples; the least is 1.")
+    return found
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )

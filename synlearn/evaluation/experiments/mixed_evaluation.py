@@ -1,0 +1,177 @@
+"""The mixed experiment's evaluation from one call: scores, rankings, results, report."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synlearn.datasets.mixed_plan import Part
+from synlearn.errors import InputError
+from synlearn.evaluation.experiments.mixed_data import MixedData
+from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores
+from synlearn.evaluation.experiments.mixed_ranking import (
+    FUSION,
+    METHODS,
+    SYNLEARN,
+    Scores,
+    evaluate_methods,
+)
+from synlearn.evaluation.experiments.mixed_report import MixedRun
+from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_scores
+from synlearn.fusion.storage import StoredFusion, has_fusion, load_fusion
+from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.storage import mre_digest
+from synlearn.scorers.direct import ModelOutputs
+
+KS: Final = (1, 2, 5, 10, 15, 20)
+
+OnStep = Callable[[str, int, int], None]
+"""Told a step's name, how many parts of it more are done, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What to evaluate.
+
+    Attributes:
+        folder: Where direct scores are kept.
+        models: Folders of MRE models of classification, one for each seed or one for all; none
+            evaluates the baselines only.
+        seeds: Draws of the examples.
+        ks: Examples of a class.
+        command: What was typed.
+    """
+
+    folder: Path
+    models: tuple[Path, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    ks: tuple[int, ...] = KS
+    command: str = ""
+
+
+def evaluate_mixed(
+    plan: EvaluationPlan,
+    data: MixedData,
+    on_step: OnStep,
+    clock: Callable[[], float],
+    finished: str,
+) -> MixedRun:
+    """Rank the test models for the test tasks by every method.
+
+    Args:
+        plan: What to evaluate.
+        data: The experiment's data.
+        on_step: Told of progress.
+        clock: Seconds, rising.
+        finished: ISO 8601 time for the results file.
+
+    Raises:
+        InputError: Numbers of models and seeds do not fit, or a model cannot be used.
+    """
+    if len(plan.models) not in (0, 1, len(plan.seeds)):
+        raise InputError(
+            f"{len(plan.models)} MRE models for {len(plan.seeds)} seeds: give one for all seeds, "
+            "or one for each."
+        )
+    began = clock()
+    direct = direct_scores_of(plan, data, on_step)
+    scored = clock()
+    learned = _learned(plan, data, direct)
+    steps = len(plan.ks) * (len(METHODS) - 1)
+    qualities = evaluate_methods(direct, data.truth, learned, lambda: on_step("rankings", 1, steps))
+    each = len(plan.models) > 1
+    return MixedRun(
+        qualities=qualities,
+        truth=data.truth,
+        tasks=data.tasks,
+        seeds=plan.seeds,
+        seed_varies="the draw of the examples" + (" and the MRE model" if each else ""),
+        seed_shares="images, experts, tasks and their truth" + ("" if each else ", the MRE model"),
+        command=plan.command,
+        finished=finished,
+        timings={
+            **data.seconds,
+            "direct scores": round(scored - began, 1),
+            "rankings": round(clock() - scored, 1),
+        },
+        sizes={"learning_models": len(data.learning), "truth_draws": data.truth.accuracy.shape[3]},
+        settings={"ks": " ".join(map(str, plan.ks))},
+        digests={
+            "zoo": data.zoo.digest,
+            "split": data.split.digest,
+            **{
+                f"mre model, seed {seed}": mre_digest(path)
+                for seed, path in zip(plan.seeds, plan.models, strict=False)
+            },
+        },
+    )
+
+
+def direct_scores_of(plan: EvaluationPlan, data: MixedData, on_step: OnStep) -> DirectScores:
+    """Return the baselines' scores, computing those that are not kept."""
+    rows, outputs = example_outputs(data)
+    parts = [data.zoo.model_digest(model) for model in data.test]
+    pictures = np.ascontiguousarray(data.pool.pictures[rows]).tobytes()
+    source = hashlib.sha256("".join(parts).encode() + hashlib.sha256(pictures).digest())
+    total = len(plan.ks) * len(plan.seeds) * len(data.tasks)
+    return measure_scores(
+        plan.folder / "direct-scores.safetensors",
+        data.pool,
+        data.tasks,
+        outputs,
+        rows,
+        ks=plan.ks,
+        seeds=plan.seeds,
+        source=source.hexdigest(),
+        on_done=lambda count: on_step("direct scores", count, total),
+    )
+
+
+def example_outputs(data: MixedData) -> tuple[NDArray[np.int64], ModelOutputs]:
+    """Rows of the pool that examples are drawn from, and the test models' outputs for them."""
+    rows = data.pool.rows(Part.EXAMPLES)
+    place = np.searchsorted(data.test_rows, rows)
+    responses = [data.responses[model] for model in data.test]
+    outputs = ModelOutputs.of(
+        [own.features[place] for own in responses], [own.probabilities[place] for own in responses]
+    )
+    return rows, outputs
+
+
+def _learned(plan: EvaluationPlan, data: MixedData, direct: DirectScores) -> dict[str, Scores]:
+    if not plan.models:
+        return {}
+    bench = Bench(data.pool, data.tasks, data.specifications.select(data.test))
+    fusions = [_fusion(path) for path in plan.models]
+    models = [ClassificationMRE.load(path) for path in plan.models]
+    places = [place if len(models) > 1 else 0 for place in range(len(plan.seeds))]
+    by_seed = {
+        seed: LearnedScores(bench, models[place], fusions[place], seed)
+        for seed, place in zip(plan.seeds, places, strict=True)
+    }
+    known: dict[tuple[int, int], NDArray[np.float64]] = {}
+
+    def metric(k: int, seed: int) -> NDArray[np.float64]:
+        if (k, seed) not in known:
+            known[k, seed] = by_seed[seed].metric(k)
+        return known[k, seed]
+
+    found: dict[str, Scores] = {SYNLEARN: metric}
+    if all(fusion is not None for fusion in fusions):
+        found[FUSION] = lambda k, seed: by_seed[seed].fused(k, metric(k, seed), direct)
+    return found
+
+
+def _fusion(path: Path) -> StoredFusion | None:
+    return load_fusion(path) if has_fusion(path) else None
+
+
+def paths_by_seed(pattern: str, seeds: Sequence[int]) -> tuple[Path, ...]:
+    """Fill "{seed}" in; without it, the one path for all seeds."""
+    if "{seed}" not in pattern:
+        return (Path(pattern),)
+    return tuple(Path(pattern.replace("{seed}", str(seed))) for seed in seeds)

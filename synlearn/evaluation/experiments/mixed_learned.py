@@ -1,0 +1,92 @@
+"""How MRE models, alone and fused with direct scores, rank the mixed experiment's test models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from synlearn.datasets.mixed_pool import MixedPool
+from synlearn.datasets.mixed_tasks import MixedTask, example_rows
+from synlearn.evaluation.experiments.mixed_scores import DirectScores
+from synlearn.fusion.fused import METRIC, task_kernel
+from synlearn.fusion.storage import StoredFusion
+from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.scorers.direct import Direct
+from synlearn.zoo.class_specification import ClassSpecifications
+from synlearn.zoo.feature_cache import planes
+
+Float64 = NDArray[np.float64]
+
+_TASKS_AT_ONCE = 48
+_IMAGES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all MRE models are asked about.
+
+    Attributes:
+        pool: The images.
+        tasks: Test tasks.
+        specifications: Of the test models, in the order of the truth.
+    """
+
+    pool: MixedPool
+    tasks: Sequence[MixedTask]
+    specifications: ClassSpecifications
+
+
+class LearnedScores:
+    """Scores of one seed's MRE model, and of its fusion, for the seed's draw of the examples."""
+
+    def __init__(
+        self, bench: Bench, model: ClassificationMRE, fusion: StoredFusion | None, seed: int
+    ) -> None:
+        self._bench, self._model, self._fusion, self._seed = bench, model, fusion, seed
+        sets = ClassSets.of(bench.specifications.vectors(model.generator))
+        with torch.inference_mode():
+            self._projected = model.metric.project_models(sets)
+        self._kernel = None if fusion is None else task_kernel(self._of_sets(fusion.tasks))
+
+    def metric(self, k: int) -> Float64:
+        """Return the metric's scores, (t, m); higher is better."""
+        rows = np.stack(
+            [example_rows(self._bench.pool, task, k, self._seed) for task in self._bench.tasks]
+        )
+        distinct, where = np.unique(rows, return_inverse=True)
+        images = torch.from_numpy(planes(self._bench.pool.pictures[distinct]))
+        with torch.inference_mode():
+            each = torch.cat([self._model.backbone(p) for p in images.split(_IMAGES_AT_ONCE)])
+        return self._of_sets(each[torch.from_numpy(where.reshape(rows.shape))].mean(dim=2))
+
+    def fused(self, k: int, metric: Float64, direct: DirectScores) -> Float64:
+        """Return the posterior means, (t, m).
+
+        Args:
+            k: Examples of a class.
+            metric: (t, m) of `metric`.
+            direct: With this seed's draw.
+        """
+        assert self._fusion is not None  # noqa: S101  # whoever asks has given one
+        assert self._kernel is not None  # noqa: S101
+        row = direct.seeds.index(self._seed)
+        own = {name: direct.of(name, k)[row].astype(np.float64) for name in Direct}
+        wanted = self._fusion.fitted.sources
+        found = []
+        for task, prior in enumerate(metric):
+            scores: Mapping[str, Float64] = {
+                METRIC: prior,
+                **{name: own[name][task] for name in Direct if name in wanted},
+            }
+            found.append(self._fusion.fitted.fuse(scores, self._kernel, k).mean)
+        return np.stack(found)
+
+    def _of_sets(self, means: torch.Tensor) -> Float64:
+        parts = [
+            self._model.member_scores(ClassSets.full(part), self._projected).mean(axis=0)
+            for part in means.split(_TASKS_AT_ONCE)
+        ]
+        return np.concatenate(parts)
