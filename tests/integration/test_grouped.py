@@ -2,7 +2,6 @@
 one place would have learned, and a killed job goes on."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,12 +204,12 @@ def test_a_job_killed_again_and_again_goes_on(site: Site) -> None:
         (
             '"pool.safetensors"',
             '"none.safetensors"',
-            "none.safetensors is not there; `synlearn zoo",
+            "none.safetensors is not there; `synlearn",
         ),
         (
             '"mixed-learning-*"',
             '"resnet-*"',
-            "models is 'resnet-*', which fits 0 models of the zoo",
+            "models is 'resnet-*', which fits 0 models of",
         ),
         ('"split.json"', '"grouped.toml"', "grouped.toml is not a usable split manifest"),
     ],
@@ -245,6 +244,6 @@ def test_the_model_ranks_a_zoo_for_labelled_examples(site: Site) -> None:
     rows = [pool().rows(Part.PROVIDER, label)[:2] for label in pool().labels_of(Part.PROVIDER)[:3]]
     images = planes(pool().pictures[np.concatenate(rows)])
     ranking = mre.rank(images, np.repeat(["a", "b", "c"], 2), Zoo.open(site.job.zoo))
-    assert len(json.loads(ranking.to_json())["rows"]) == 7
+    assert len(ranking.rows) == 7
     assert mre.provenance.job == site.job.id
     assert (mre.provenance.k, mre.provenance.tasks, mre.provenance.models) == (5, 16, 5)
