@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from coordinator.aggregation_events import AggregationFailed
-from coordinator.job import Job, read_job
+from coordinator.job import GroupedJob, Job, read_job
 from coordinator.launch import run_embedded
 from coordinator.session_server import (
     ProvidersMissing,
@@ -111,3 +111,25 @@ def experiment(
         own = replace(job, zoo=out / "zoo")
         plan = ExperimentPlan(out, own, domains, tuple(range(seeds)), embedded, command)
         run_dsprites(plan, console)
+
+
+@app.command()
+def mini(
+    job_file: Annotated[Path, typer.Argument(metavar="JOB.toml", help="A classification job.")],
+    data: Annotated[Path, typer.Option(help="Folder of the shipped images and experts.")],
+    out: Annotated[Path, typer.Option(help="Folder of everything that is made.")],
+    embedded: Annotated[int, typer.Option(min=1, max=64, help="Local processes.")] = 2,
+) -> None:
+    """Run classification in small: the job, then rankings of unseen experts, with a report."""
+    command = f"synlearn-coordinator mini {job_file} --data {data} --embedded {embedded}"
+    # Here, not at the top: plots take a second to import.
+    from coordinator.mini_experiment import MiniPlan, run_mini, summary_tables  # noqa: PLC0415
+
+    with _explained(out, f"{command} --out {out}"):
+        job = read_job(job_file)
+        if not isinstance(job, GroupedJob):
+            raise InputError(f"{job_file} is not a job of grouped closures; give one that is.")
+        results = run_mini(MiniPlan(data, job, out, embedded, command), console)
+    for table in summary_tables(results):
+        console.print(table)
+    _say(f"Report: {out / 'report.html'}   Numbers: {out / 'results.json'}")

@@ -11,8 +11,12 @@ from rich.text import Text
 from synlearn.datasets.examples import ImageShape
 from synlearn.datasets.loading import data_digest, load_examples
 from synlearn.errors import InputError
+from synlearn.evaluation.cli import evaluate_app
 from synlearn.evaluation.output import write_output
+from synlearn.fusion.storage import has_fusion, load_fusion
+from synlearn.fusion.zoo_ranking import rank_with_evidence
 from synlearn.mre import MREModel
+from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.scorers.batch import Undefined
 from synlearn.scoring import score_zoo
 from synlearn.terminal import explained
@@ -21,6 +25,7 @@ from synlearn.zoo.cli import zoo_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(zoo_app, name="zoo")
+app.add_typer(evaluate_app, name="evaluate")
 
 
 @app.callback()
@@ -30,7 +35,7 @@ def main() -> None:
 
 @app.command()
 def rank(
-    data: Annotated[Path, typer.Argument(help="Folder of images, or .npz with 'images'.")],
+    data: Annotated[Path, typer.Argument(help="Folder of images or class folders, or .npz.")],
     mre: Annotated[Path, typer.Option(help="MRE model: the folder 'mre' that a job wrote.")],
     zoo: Annotated[Path, typer.Option(help="Zoo of the models to rank.")],
     *,
@@ -38,12 +43,23 @@ def rank(
     json: Annotated[bool, typer.Option("--json", help="Print the whole ranking as JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Also write the ranking here, as CSV.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Also draw the ranking here, as PNG.")] = None,
+    metric_alone: Annotated[
+        bool, typer.Option("--metric-alone", help="Run no model of the zoo: faster, less exact.")
+    ] = False,
 ) -> None:
-    """Rank the models of a zoo for the task that the examples are of."""
+    """Rank the models of a zoo for the task that the examples are of.
+
+    Where the MRE model comes with a fitted fusion, every model is run on the examples as well.
+    """
     with explained():
         model, models = MREModel.load(mre), Zoo.open(zoo)
         examples = load_examples(data, _input_shape(models))
-        ranking = model.rank(examples.images, examples.targets, models)
+        if not metric_alone and isinstance(model, ClassificationMRE) and has_fusion(mre):
+            ranking = rank_with_evidence(
+                model, load_fusion(mre), examples.images, examples.labels, models
+            )
+        else:
+            ranking = model.rank(examples.images, examples.labels, models)
         if csv is not None:
             ranking.to_csv(csv)
         if plot is not None:
