@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from synlearn.errors import InputError
 from synlearn.evaluation.intervals import student_t
 from synlearn.evaluation.output import write_output
+from synlearn.ranked_models import RankedModel, RankedModels, best_first
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,36 +23,11 @@ FORMAT = "synlearn.ranking/1"
 
 
 @dataclass(frozen=True, slots=True)
-class RankedModel:
-    """One row of a ranking.
-
-    Attributes:
-        model: id of the model in its zoo.
-        score: mean over the members of the ensemble; higher is better.
-        low: lower end of the interval of the score; None when there was only one member.
-        high: upper end; None together with `low`.
-        rank: 1 for the best; models of exactly equal score share a rank.
-        tied_with_best: whether the evidence cannot separate this model from the first; always
-            True for the first.
-        tier: number of the group of models, from 1 for the best, within which the evidence cannot
-            separate the others from the first; None where groups were not formed.
-    """
-
-    model: str
-    score: float
-    low: float | None
-    high: float | None
-    rank: int
-    tied_with_best: bool
-    tier: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Ranking:
     """Models for one task, best first.
 
     Attributes:
-        rows: one row for each model, best first.
+        rows: one row for each model, best first; any sequence of them.
         warning: a sentence when the task lies outside what the metric has learned, so that the
             order deserves no trust; empty when it lies inside.
         confidence: coverage of the intervals, in (0, 1).
@@ -59,7 +35,7 @@ class Ranking:
             versions.
     """
 
-    rows: tuple[RankedModel, ...]
+    rows: Sequence[RankedModel]
     warning: str = ""
     confidence: float = 0.95
     provenance: Mapping[str, str | int] = field(default_factory=dict)
@@ -100,21 +76,17 @@ class Ranking:
         """
         scores = _checked(models, member_scores)
         mean = scores.mean(axis=0)
-        order = sorted(range(len(models)), key=lambda i: (-mean[i], models[i]))
+        order = best_first(models, mean)
         margin = _margin(scores, confidence)
         gap = scores[:, order[:1]] - scores
         gap_margin = _margin(gap, confidence)
         tied = gap.mean(axis=0) <= (0.0 if gap_margin is None else gap_margin)
-        rows = tuple(
-            RankedModel(
-                model=models[i],
-                score=float(mean[i]),
-                low=None if margin is None else float(mean[i] - margin[i]),
-                high=None if margin is None else float(mean[i] + margin[i]),
-                rank=1 + int(np.sum(mean > mean[i])),
-                tied_with_best=i == order[0] or bool(tied[i]),
-            )
-            for i in order
+        tied[order[0]] = True
+        rows = RankedModels(
+            models=[models[place] for place in order.tolist()],
+            scores=mean[order],
+            margins=None if margin is None else margin[order],
+            tied=tied[order],
         )
         return cls(rows, warning, confidence, dict(provenance or {}))
 
@@ -192,9 +164,9 @@ class Ranking:
         table.add_column("score", justify="right")
         table.add_column(f"{100 * self.confidence:g} % interval", justify="right")
         table.add_column("")
-        for row in shown:
+        for place, row in enumerate(shown):
             interval = "" if row.low is None else f"{row.low:.3f} to {row.high:.3f}"
-            remark = "tied with the best" if row.tied_with_best and row is not self.best else ""
+            remark = "tied with the best" if row.tied_with_best and place else ""
             table.add_row(str(row.rank), Text(row.model), f"{row.score:.3f}", interval, remark)
         if len(shown) < len(self.rows):
             table.add_row("", f"and {len(self.rows) - len(shown)} more", "", "", "", style="dim")

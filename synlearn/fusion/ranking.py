@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from synlearn.fusion.coregionalisation import Posterior
-from synlearn.ranking import RankedModel, Ranking
+from synlearn.ranked_models import RankedModels, best_first
+from synlearn.ranking import Ranking
 
 SEPARATION: Final = 0.9
 """One model is said to be better than another from this probability on."""
@@ -36,20 +39,14 @@ def posterior_ranking(
         separation: In (0.5, 1).
         provenance: See `Ranking`.
     """
-    order = sorted(range(len(models)), key=lambda i: (-fused.mean[i], models[i]))
-    groups = tiers(fused, order, separation)
+    order = best_first(models, fused.mean)
     reach = float(ndtri(0.5 + confidence / 2))
-    rows = tuple(
-        RankedModel(
-            model=models[i],
-            score=float(fused.mean[i]),
-            low=float(fused.mean[i] - reach * fused.covariance[i, i] ** 0.5),
-            high=float(fused.mean[i] + reach * fused.covariance[i, i] ** 0.5),
-            rank=1 + int((fused.mean > fused.mean[i]).sum()),
-            tied_with_best=not _separate(fused, order[0], i, separation),
-            tier=group,
-        )
-        for i, group in zip(order, groups, strict=True)
+    rows = RankedModels(
+        models=[models[place] for place in order.tolist()],
+        scores=fused.mean[order],
+        margins=reach * np.diag(fused.covariance)[order] ** 0.5,
+        tied=~_worse_than(fused, int(order[0]), separation)[order],
+        tiers=np.array(tiers(fused, order.tolist(), separation)),
     )
     return Ranking(rows, warning, confidence, dict(provenance or {}))
 
@@ -65,17 +62,18 @@ def tiers(fused: Posterior, order: Sequence[int], separation: float) -> list[int
         order: Their indices, best first.
         separation: In (0.5, 1).
     """
-    leader, group = order[0], 1
-    found = []
+    found: list[int] = []
+    group, worse = 0, np.ones(len(order), np.bool_)
     for model in order:
-        if _separate(fused, leader, model, separation):
-            leader, group = model, group + 1
+        if worse[model]:
+            group, worse = group + 1, _worse_than(fused, model, separation)
         found.append(group)
     return found
 
 
-def _separate(fused: Posterior, better: int, worse: int, separation: float) -> bool:
-    """Whether one is better than the other with at least this probability."""
-    gap = float(fused.mean[better] - fused.mean[worse])
-    spread = float(fused.difference_variance(better)[worse]) ** 0.5
-    return gap > 0 and gap >= float(ndtri(separation)) * spread
+def _worse_than(fused: Posterior, better: int, separation: float) -> NDArray[np.bool_]:
+    """Which models this one is better than with at least this probability, (m,)."""
+    gap = fused.mean[better] - fused.mean
+    spread = fused.difference_variance(better) ** 0.5
+    found: NDArray[np.bool_] = (gap > 0) & (gap >= float(ndtri(separation)) * spread)
+    return found
