@@ -57,13 +57,13 @@ class ClassificationMRE(MREModel):
         means, counts = class_means(examples, labels)
         projected = self.project(zoo)
         least = int(counts.min())
-        nearest = [self.learned.novelty(mean, least) for mean in means]
+        nearest = self.learned.mean_novelty(means, least)
         return self._ranking(
             zoo,
             list(projected.ids),
             self.member_scores(ClassSets.full(means[None]), projected.models)[:, 0],
             examples=least,
-            novelty=float(np.mean(nearest)),
+            novelty=nearest,
         )
 
     def project(self, zoo: Zoo) -> ProjectedZoo:

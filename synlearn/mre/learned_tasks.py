@@ -1,12 +1,13 @@
 """What a metric has seen, to tell when a task lies outside it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LearnedTasks:
     """What the metric has seen, to tell when a task lies outside it.
 
@@ -25,7 +26,16 @@ class LearnedTasks:
         twice the sampling variance of a mean over K. Above 1 the task is unlike all that was
         learned from.
         """
+        return self.mean_novelty(feature[None], k)
+
+    def mean_novelty(self, features: Tensor, k: int) -> float:
+        """Mean of `novelty` over the rows of features, (r, f)."""
+        usual = self._usual_square + 2 * self.instance_variance / k
+        nearest = torch.cdist(features, self.means).amin(dim=1)
+        return float(nearest.dot(nearest)) / len(nearest) / usual
+
+    @cached_property
+    def _usual_square(self) -> float:
+        """99 % quantile of the squared distance of a learning task to the nearest other one."""
         between = torch.cdist(self.means, self.means).fill_diagonal_(torch.inf).amin(dim=1)
-        usual = torch.quantile(between**2, 0.99) + 2 * self.instance_variance / k
-        nearest = torch.cdist(feature[None], self.means).amin()
-        return float(nearest**2 / usual)
+        return float(torch.quantile(between**2, 0.99))

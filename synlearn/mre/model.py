@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Self
@@ -138,9 +139,15 @@ class MREModel(ABC):
                 "mre": self.digest,
                 "zoo": zoo.digest,
                 "k": examples,
-                "synlearn": version("synlearn"),
+                "synlearn": _own_version(),
             },
         )
+
+
+@cache
+def _own_version() -> str:
+    """Version of this package; finding it reads files, as long as a backbone takes."""
+    return version("synlearn")
 
 
 def standard_scores(distance: Tensor) -> Float64:
@@ -150,6 +157,6 @@ def standard_scores(distance: Tensor) -> Float64:
     """
     scores: Float64 = -distance.numpy().astype(np.float64)
     centred = scores - scores.mean(axis=-1, keepdims=True)
-    deviation = scores.std(axis=-1, keepdims=True)
+    deviation = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True))
     standard: Float64 = centred / np.where(deviation > 0, deviation, 1.0)
     return standard

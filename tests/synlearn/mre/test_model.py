@@ -63,6 +63,11 @@ class TestNovelty:
         far = torch.tensor([3.0, 6.0])  # three steps from the nearest
         assert self.learned.novelty(far, k) == pytest.approx(9 / (1 + 2 * 0.5 / k), rel=1e-5)
 
+    def test_several_are_averaged(self) -> None:
+        both = torch.tensor([[3.0, 6.0], [3.0, 4.0]])
+        each = [self.learned.novelty(feature, k=5) for feature in both]
+        assert self.learned.mean_novelty(both, k=5) == pytest.approx(sum(each) / 2, rel=1e-5)
+
     def test_few_examples_excuse_more_distance(self) -> None:
         away = torch.tensor([3.0, 4.3])
         assert self.learned.novelty(away, k=1) < 1 < self.learned.novelty(away, k=1000)
