@@ -209,5 +209,6 @@ def _margin(values: NDArray[np.float64], confidence: float) -> NDArray[np.float6
     members = len(values)
     if members < 2:
         return None
-    spread: NDArray[np.float64] = values.std(axis=0, ddof=1) * (1 + 1 / members) ** 0.5
+    square = np.square(values - values.mean(axis=0)).sum(axis=0) / (members - 1)
+    spread: NDArray[np.float64] = np.sqrt(square * (1 + 1 / members))
     return student_t(members - 1, confidence) * spread

@@ -51,13 +51,9 @@ def attention_weights(logits: Tensor, present: Tensor, blocks: Blocks) -> Tensor
         present: Broadcasts to (..., b), bool; each row has a key.
         blocks: Where `softmax` is "released", the weights sum to slightly less than 1.
     """
-    released = blocks.softmax == "released"
-    if released:
-        logits = logits.clamp(-RELEASED_CLIP, RELEASED_CLIP)
-    logits = logits.masked_fill(~present, -math.inf)
+    if blocks.softmax == "exact":
+        return logits.masked_fill(~present, -math.inf).softmax(dim=-1)
+    logits = logits.clamp(-RELEASED_CLIP, RELEASED_CLIP).masked_fill(~present, -math.inf)
     top = logits.amax(dim=-1, keepdim=True).detach()
     powers = (logits - top).exp()
-    total = powers.sum(dim=-1, keepdim=True)
-    if released:
-        total = total + RELEASED_FLOOR * (-top).exp()
-    return powers / total
+    return powers / (powers.sum(dim=-1, keepdim=True) + RELEASED_FLOOR * (-top).exp())

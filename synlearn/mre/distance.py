@@ -12,6 +12,7 @@ from torch.nn import functional
 Distance = Literal["cosine", "negative_cosine", "half_squared_l2", "squared_l2", "l2"]
 
 _RELEASED_FLOOR = 1e-5
+_TINY = 1e-12
 
 
 def distances(tasks: Tensor, models: Tensor, kind: Distance) -> Tensor:
@@ -27,8 +28,9 @@ def distances(tasks: Tensor, models: Tensor, kind: Distance) -> Tensor:
         (..., n, m).
     """
     if kind == "cosine":
-        tasks, models = functional.normalize(tasks, dim=-1), functional.normalize(models, dim=-1)
-        cosine: Tensor = tasks @ models.transpose(-1, -2)
+        # Divided after the product: (..., m, e) is large, (..., n, m) is not.
+        along = functional.normalize(tasks, dim=-1) @ models.transpose(-1, -2)
+        cosine: Tensor = along / models.norm(dim=-1).clamp(min=_TINY)[..., None, :]
         return 1 - cosine
     product: Tensor = tasks @ models.transpose(-1, -2)
     if kind == "negative_cosine":

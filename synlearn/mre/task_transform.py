@@ -70,7 +70,7 @@ class TaskTransform(nn.Module):
         logits = inner_product_logits(query, key)
         weights = attention_weights(logits, present[:, None, :], self.blocks)
         attended = weights * present[:, :, None] @ value
-        each = _layer_norm(classes + attended, self.blocks)
+        each = layer_norm(classes + attended, self.blocks)
         return each, self.output(pooled(each, present, self.blocks))
 
 
@@ -82,7 +82,9 @@ def pooled(classes: Tensor, present: Tensor, blocks: Blocks) -> Tensor:
     return (share.to(classes.dtype)[:, None, :] @ classes).squeeze(-2)
 
 
-def _layer_norm(values: Tensor, blocks: Blocks) -> Tensor:
+def layer_norm(values: Tensor, blocks: Blocks) -> Tensor:
+    """Bring each row, (..., width), to mean 0 and deviation 1, or as released."""
+    if blocks.layer_norm == "deviation":
+        return functional.layer_norm(values, values.shape[-1:], eps=_LAYER_NORM_FLOOR)
     centred = values - values.mean(dim=-1, keepdim=True)
-    variance = centred.square().mean(dim=-1, keepdim=True) + _LAYER_NORM_FLOOR
-    return centred / (variance if blocks.layer_norm == "variance" else variance.sqrt())
+    return centred / (centred.square().mean(dim=-1, keepdim=True) + _LAYER_NORM_FLOOR)
