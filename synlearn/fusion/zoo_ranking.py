@@ -10,7 +10,6 @@ from synlearn.fusion.coregionalisation import Float64
 from synlearn.fusion.fused import METRIC, task_kernel
 from synlearn.fusion.ranking import posterior_ranking
 from synlearn.fusion.storage import StoredFusion
-from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.ranking import Ranking
 from synlearn.scorers.direct import Direct, ModelOutputs, direct_scores
@@ -56,7 +55,7 @@ def rank_with_evidence(
         kernel = task_kernel(
             np.concatenate(
                 [
-                    model.member_scores(ClassSets.full(part), projected.models).mean(axis=0)
+                    model.zoo_scores(part, projected).mean(axis=0)
                     for part in torch.split(fusion.tasks, _TASKS_AT_ONCE)
                 ]
             )

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn import functional
 
 from synlearn.errors import InputError
 from synlearn.mre.class_sets import ClassSets
@@ -15,6 +14,7 @@ from synlearn.mre.classification_training import GatheredClasses
 from synlearn.mre.learned_tasks import LearnedTasks
 from synlearn.mre.model import Float64, MREModel, standard_scores
 from synlearn.mre.model_transform import ProjectedModels
+from synlearn.mre.packed_metric import PackedMetric
 from synlearn.ranking import Ranking
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.class_specification import Generator, class_specifications_of
@@ -27,10 +27,12 @@ class ProjectedZoo:
     Attributes:
         ids: (m,) model ids.
         models: Their classes, projected.
+        packed: The same and the metric, laid out for ranking, where there is such a layout.
     """
 
     ids: tuple[str, ...]
     models: ProjectedModels
+    packed: PackedMetric | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,12 @@ class ClassificationMRE(MREModel):
         means, counts = class_means(examples, labels)
         projected = self.project(zoo)
         least = int(counts.min())
-        nearest = self.learned.mean_novelty(means, least)
         return self._ranking(
             zoo,
             list(projected.ids),
-            self.member_scores(ClassSets.full(means[None]), projected.models)[:, 0],
+            self.zoo_scores(means[None], projected)[:, 0],
             examples=least,
-            novelty=nearest,
+            novelty=self.learned.mean_novelty(means, least),
         )
 
     def project(self, zoo: Zoo) -> ProjectedZoo:
@@ -79,10 +80,26 @@ class ClassificationMRE(MREModel):
         self._check_anchors(specifications.source(self.generator))
         sets = ClassSets.of(specifications.vectors(self.generator))
         with torch.inference_mode():
-            projected = ProjectedZoo(specifications.ids, self.metric.project_models(sets))
+            models = self.metric.project_models(sets)
+            packed = PackedMetric.of(self.metric, models)
+        projected = ProjectedZoo(specifications.ids, models, packed)
         self._projected.clear()
         self._projected[zoo.digest] = projected
         return projected
+
+    def zoo_scores(self, means: Tensor, zoo: ProjectedZoo) -> Float64:
+        """`member_scores` of a zoo's models, by the faster way where there is one.
+
+        Args:
+            means: (n, l, f), mean feature of each class of n tasks.
+            zoo: m models.
+        """
+        if zoo.packed is not None:
+            with torch.inference_mode():
+                distance = zoo.packed.distance(means)
+            if distance is not None:
+                return standard_scores(distance)
+        return self.member_scores(ClassSets.full(means), zoo.models)
 
     def member_scores(self, tasks: ClassSets, models: ProjectedModels) -> Float64:
         """Score of every model for every task by every member, (members, n, m); higher is better.
@@ -114,12 +131,12 @@ def class_means(features: Tensor, labels: ArrayLike | None) -> tuple[Tensor, Ten
             f"there are labels of shape {names.shape} for {len(features)} examples; give one label "
             "for each example."
         )
-    _, inverse = np.unique(names, return_inverse=True)
-    member = functional.one_hot(torch.from_numpy(inverse)).to(features.dtype)
-    counts = member.sum(dim=0)
+    _, inverse, counts = np.unique(names, return_inverse=True, return_counts=True)
     if len(counts) < 2:
         raise InputError("all examples are of one class; give examples of at least two classes.")
-    return member.T @ features / counts[:, None], counts
+    member = (inverse == np.arange(len(counts))[:, None]).astype(np.float32)
+    means = member / counts[:, None].astype(np.float32) @ features.numpy()
+    return torch.from_numpy(means), torch.from_numpy(counts)
 
 
 def learned_classes(gathered: GatheredClasses) -> LearnedTasks:

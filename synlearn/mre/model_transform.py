@@ -102,7 +102,7 @@ class ModelTransform(nn.Module):
         if self.blocks.none_of_them == "learned":
             summed = summed + weights[..., :1] * self.none_value
         classes = present.shape
-        hidden = self._normalised(summed + self.first_bias).relu().unflatten(2, classes)
+        hidden = self.normalised(summed + self.first_bias).relu().unflatten(2, classes)
         embedding = self.second(pooled(hidden, present, self.blocks)).transpose(1, 2)
         return Ensembled(embedding, logits.unflatten(2, classes), weights.unflatten(2, classes))
 
@@ -116,7 +116,7 @@ class ModelTransform(nn.Module):
         none = similarity(queries, self.none_key)[:, None].expand(-1, real.shape[1], -1, -1)
         return torch.cat([none, real], dim=-1)
 
-    def _normalised(self, summed: Tensor) -> Tensor:
+    def normalised(self, summed: Tensor) -> Tensor:
         """Batch normalisation over (model, task, class), with running statistics when not training.
 
         In training the statistics are those of the batch, so there a model's score depends on what

@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,26 @@ class TestRank:
 
     def test_a_zoo_is_projected_once(self, model: ClassificationMRE, zoo: Zoo) -> None:
         assert model.project(zoo) is model.project(zoo)
+
+    def test_both_ways_to_score_a_zoo_agree(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        projected, means = model.project(zoo), torch.randn(2, 3, 6)
+        assert projected.packed is not None
+        found = model.zoo_scores(means, projected)
+        expected = model.member_scores(ClassSets.full(means), projected.models)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+        general = model.zoo_scores(means, replace(projected, packed=None))
+        assert general.tobytes() == expected.tobytes()
+
+    def test_large_logits_are_ranked_all_the_same(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        changed = replace(model, metric=copy.deepcopy(model.metric), _projected={})
+        with torch.no_grad():
+            changed.metric.model_transform.projections.query.weight.mul_(1e4)
+        projected, means = changed.project(zoo), torch.randn(1, 3, 6)
+        assert projected.packed is not None
+        with torch.inference_mode():
+            assert projected.packed.distance(means) is None
+        expected = changed.member_scores(ClassSets.full(means), projected.models)
+        assert changed.zoo_scores(means, projected).tobytes() == expected.tobytes()
 
     def test_a_zoo_specified_otherwise_is_refused(self, model: ClassificationMRE, zoo: Zoo) -> None:
         other = replace(model, provenance=replace(model.provenance, anchors="other"), _projected={})
