@@ -1,9 +1,8 @@
 """Measures the metric for classification at the paper's scale: ``python -m benchmarks.mre_step``.
 
 A step of learning on 5 tasks of 5 classes and 100 models of 20 classes, 640 wide; the same on a GPU
-in float16 where there is one. Then ranking: the metric on a projected zoo against one pass of the
-backbone over 25 images, for zoos of 100 and 1,000 models and backbones of several sizes. Prints
-tables, writes ``<out>/results.json``.
+in float16 where there is one. Prints a table, writes ``<out>/results.json``. For ranking see
+`ranking_speed.py`.
 """
 
 import resource
@@ -19,7 +18,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.record import Plain, write_record
-from synlearn.mre.backbone import Backbone, BackboneSpec
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
 from synlearn.mre.classification_training import (
@@ -32,13 +30,6 @@ from synlearn.mre.classification_training import (
 TASKS, WAYS, MODELS, CLASSES, WIDTH = 5, 5, 100, 20, 640
 ANCHORS = 126
 DATA_CLASSES = 64
-BACKBONES = (
-    BackboneSpec("conv4", channels=3, width=8),
-    BackboneSpec("conv4", channels=3, width=16),
-    BackboneSpec("resnet12", channels=3, width=16),
-    BackboneSpec("resnet12", channels=3, width=64),
-)
-"""Those for CPUs, and the paper's, on images of 32 x 32."""
 
 
 def answers(random: np.random.Generator) -> GatheredClasses:
@@ -89,25 +80,6 @@ def step_seconds(device: str, precision: Precision, repeats: int) -> dict[str, P
     return found
 
 
-def ranking(spec: BackboneSpec, models: int, repeats: int) -> dict[str, Plain]:
-    """Time of the metric alone for one five-way task, and of the backbone for its 25 images."""
-    random, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
-    backbone = Backbone(spec).eval()
-    metric = ClassificationMetric(ClassificationMetricSpec(64, 414, members=2), generator).eval()
-    images = torch.rand(25, 3, 32, 32, generator=generator)
-    sets = specifications(models, 414, random)
-    with torch.inference_mode():
-        projected = metric.project_models(sets)
-        task = ClassSets.full(torch.randn(1, WAYS, 64, generator=generator))
-        return {
-            "backbone": f"{spec.architecture} {spec.width}",
-            "models": models,
-            "backbone_ms": 1e3 * best(lambda: backbone(images), repeats),
-            "metric_ms": 1e3 * best(lambda: metric.measure(task, projected), repeats),
-            "project_once_ms": 1e3 * best(lambda: metric.project_models(sets), 3),
-        }
-
-
 def best(action: Callable[[], object], repeats: int) -> float:
     """Least seconds of several runs."""
     found = float("inf")
@@ -123,31 +95,19 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="Runs; the best one counts.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the CPU.")] = 1,
 ) -> None:
-    """Measure a step of learning at the paper's scale, and a ranking."""
+    """Measure a step of learning at the paper's scale."""
     torch.set_num_threads(threads)
     steps = [step_seconds("cpu", "float32", repeats), step_seconds("cpu", "bfloat16", repeats)]
     if torch.cuda.is_available():
         steps.append(step_seconds("cuda", "float32", repeats))
         steps.append(step_seconds("cuda", "float16", repeats))
-    ranked = [ranking(spec, models, repeats) for spec in BACKBONES for models in (100, 1000)]
 
     table = Table("step of learning", "precision", "milliseconds")
     for row in steps:
         milliseconds = f"{1e3 * float(row['seconds']):.0f}"
         table.add_row(str(row["device"]), str(row["precision"]), milliseconds)
     Console().print(table)
-    table = Table("backbone", "models", "backbone, 25 images", "metric alone", "both / backbone")
-    for row in ranked:
-        pass_ms, metric_ms = float(row["backbone_ms"]), float(row["metric_ms"])
-        table.add_row(
-            str(row["backbone"]),
-            str(row["models"]),
-            f"{pass_ms:.2f} ms",
-            f"{metric_ms:.2f} ms",
-            f"{(pass_ms + metric_ms) / pass_ms:.2f}",
-        )
-    Console().print(table)
-    write_record(out, "mre_step", {"threads": threads, "steps": steps, "ranking": ranked})
+    write_record(out, "mre_step", {"threads": threads, "steps": steps})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ A thousand row objects cost more than the scores themselves, and most rankings a
 top.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -79,6 +79,25 @@ class RankedModels(Sequence[RankedModel]):
             rank=1 + len(self) - int(np.searchsorted(self.scores[::-1], score, side="right")),
             tied_with_best=bool(self.tied[place]),
             tier=None if self.tiers is None else int(self.tiers[place]),
+        )
+
+    def __iter__(self) -> Iterator[RankedModel]:
+        """All rows, with one step for each column and not for each number."""
+        nothing = [None] * len(self)
+        least, most = nothing, nothing
+        if self.margins is not None:
+            least = (self.scores - self.margins).tolist()
+            most = (self.scores + self.margins).tolist()
+        below = np.searchsorted(self.scores[::-1], self.scores, side="right")
+        return map(
+            RankedModel,
+            self.models,
+            self.scores.tolist(),
+            least,
+            most,
+            (1 + len(self) - below).tolist(),
+            self.tied.tolist(),
+            nothing if self.tiers is None else self.tiers.tolist(),
         )
 
     def __eq__(self, other: object) -> bool:

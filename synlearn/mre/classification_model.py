@@ -17,7 +17,11 @@ from synlearn.mre.model_transform import ProjectedModels
 from synlearn.mre.packed_metric import PackedMetric
 from synlearn.ranking import Ranking
 from synlearn.zoo.catalog import Zoo
-from synlearn.zoo.class_specification import Generator, class_specifications_of
+from synlearn.zoo.class_specification import (
+    ClassSpecifications,
+    Generator,
+    class_specifications_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,12 @@ class ClassificationMRE(MREModel):
             novelty=self.learned.mean_novelty(means, least),
         )
 
-    def project(self, zoo: Zoo) -> ProjectedZoo:
+    def project(self, zoo: Zoo, specifications: ClassSpecifications | None = None) -> ProjectedZoo:
         """Do once for a zoo what does not depend on the task; the latest zoo's result is kept.
+
+        Args:
+            zoo: Its models.
+            specifications: Theirs, where the caller has them already.
 
         Raises:
             InputError: The zoo's specifications are of another kind than the model learned with.
@@ -76,7 +84,8 @@ class ClassificationMRE(MREModel):
         known = self._projected.get(zoo.digest)
         if known is not None:
             return known
-        specifications = class_specifications_of(zoo)
+        if specifications is None:
+            specifications = class_specifications_of(zoo)
         self._check_anchors(specifications.source(self.generator))
         sets = ClassSets.of(specifications.vectors(self.generator))
         with torch.inference_mode():

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from synlearn.mre.model_transform import ModelTransform, ProjectedModels
 
-_BLOCK: Final = 20
+_BLOCK: Final = 40
 """Models of a block: its values stay in the processor's cache while all queries pass."""
 
 _ALIGNED: Final = 8

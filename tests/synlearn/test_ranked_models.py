@@ -22,9 +22,19 @@ def test_a_row_has_what_the_columns_say() -> None:
     assert ROWS[1].rank == 2
 
 
+BARE = RankedModels(["a"], np.array([1.0]), None, np.array([True]))
+
+
 def test_without_margins_and_tiers_there_are_none() -> None:
-    bare = RankedModels(["a"], np.array([1.0]), None, np.array([True]))
-    assert bare[0] == RankedModel("a", 1.0, None, None, 1, tied_with_best=True)
+    assert BARE[0] == RankedModel("a", 1.0, None, None, 1, tied_with_best=True)
+
+
+@pytest.mark.parametrize("rows", [ROWS, BARE])
+def test_rows_are_the_same_one_by_one_and_all_at_once(rows: RankedModels) -> None:
+    assert list(rows) == [rows[place] for place in range(len(rows))]
+    for row in rows:
+        kinds = (type(row.score), type(row.rank), type(row.tied_with_best))
+        assert kinds == (float, int, bool)
 
 
 def test_it_is_a_sequence_like_a_tuple() -> None:

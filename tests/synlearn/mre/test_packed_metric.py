@@ -59,7 +59,7 @@ def both(made: ClassificationMetric, models: ClassSets, means: Tensor) -> tuple[
         return found, made.measure(ClassSets.full(means), projected).distance
 
 
-@pytest.mark.parametrize("models", [1, 2, 19, 20, 21, 45, 100])
+@pytest.mark.parametrize("models", [1, 2, 39, 40, 41, 100])
 @pytest.mark.parametrize(("count", "ways"), [(1, 5), (3, 2)])
 def test_distances_are_those_of_the_metric(models: int, count: int, ways: int) -> None:
     found, expected = both(metric(), zoo(models), tasks(count, ways))
