@@ -63,12 +63,13 @@ class ClassificationMRE(MREModel):
         means, counts = class_means(examples, labels)
         projected = self.project(zoo)
         least = int(counts.min())
+        novelty = self.learned.mean_novelty(means, least)
         return self._ranking(
             zoo,
             list(projected.ids),
             self.zoo_scores(means[None], projected)[:, 0],
             examples=least,
-            novelty=self.learned.mean_novelty(means, least),
+            novelty=novelty,
         )
 
     def project(self, zoo: Zoo, specifications: ClassSpecifications | None = None) -> ProjectedZoo:
