@@ -43,9 +43,10 @@ from synlearn.mre.backbone import Backbone
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.levels import draw_instances, nearest_level
 from synlearn.mre.pretraining import combine_gradients, hinge_gradient, set_gradients
 from synlearn.mre.storage import load_mre
-from synlearn.validation import head_accuracy
+from synlearn.validation import few_shot_accuracy, head_accuracy
 from synlearn.zoo.class_specification import Generator
 from synlearn.zoo.feature_cache import planes
 
@@ -66,6 +67,7 @@ class Pooled:
         features: (m, n, width) of the learning models, projected as the providers project them.
         soft, hard: As in `ClassAnswers`.
         specifications: Of the learning models.
+        kinds: Numbers of each kind in one of their class vectors.
     """
 
     pictures: npt.NDArray[np.float32]
@@ -75,6 +77,7 @@ class Pooled:
     soft: Float64
     hard: Indices
     specifications: ClassSets
+    kinds: tuple[int, ...]
 
     def rows(self, label: int) -> Indices:
         """Of one class."""
@@ -99,7 +102,8 @@ def pool_all(job: GroupedJob, plan: MixedPlan, data: MixedData) -> Pooled:
         )
         np.add.at(soft[:, model, : said.shape[1]], labels, said)
         np.add.at(hard[:, model], (labels, said.argmax(axis=1)), 1)
-    vectors = data.specifications.select(data.learning).vectors(Generator(job.metric.specification))
+    generator = Generator(job.metric.specification)
+    vectors = data.specifications.select(data.learning).vectors(generator)
     return Pooled(
         planes(data.pool.pictures[rows]),
         labels.astype(np.int64),
@@ -108,6 +112,7 @@ def pool_all(job: GroupedJob, plan: MixedPlan, data: MixedData) -> Pooled:
         soft,
         hard,
         ClassSets.of(vectors),
+        data.specifications.blocks(generator),
     )
 
 
@@ -136,21 +141,20 @@ def pretrain(job: GroupedJob, state: GroupedState, pooled: Pooled, batches: int)
         state.backbone_optimiser.step()
 
 
-def reusability(pooled: Pooled, tasks: Indices, random: np.random.Generator) -> Float64:
-    """Accuracy of re-trained heads, (t, m), over halves of all rows of a class."""
-    first = np.zeros(len(pooled.labels), bool)
-    for label in range(len(pooled.classes)):
-        rows = random.permutation(pooled.rows(label))
-        first[rows[: -(-len(rows) // 2)]] = True
-    found, many = np.empty((len(tasks), len(pooled.features))), len(pooled.classes)
-    for start in range(0, len(pooled.features), 16):
-        part = pooled.features[start : start + 16].astype(np.float64)
-        sums = head_accuracy.psi_statistics(part[:, first], pooled.labels[first], many)
-        heads = head_accuracy.solve_heads([sums], tasks)
-        right = head_accuracy.psi_correct(
-            part[:, ~first], pooled.labels[~first], many, heads, tasks
+def reusability(job: GroupedJob, pooled: Pooled, tasks: Indices, step: int) -> Float64:
+    """Expected accuracy of few-shot heads, (levels, t, m), from all rows of a class."""
+    settings, many = job.validation, len(pooled.classes)
+    found = np.empty((len(settings.examples), len(tasks), len(pooled.features)))
+    for start in range(0, len(pooled.features), settings.models_per_question):
+        part = slice(start, start + settings.models_per_question)
+        features = pooled.features[part].astype(np.float64)
+        found[:, :, part] = few_shot_accuracy.combine(
+            [head_accuracy.psi_statistics(features, pooled.labels, many)],
+            tasks,
+            settings.examples,
+            draws=settings.draws,
+            random=np.random.default_rng([job.seed, 12, step]),
         )
-        found[:, start : start + 16] = head_accuracy.combine([right], tasks)
     return found
 
 
@@ -159,9 +163,7 @@ def learn(job: GroupedJob, pooled: Pooled, providers: int) -> tuple[Backbone, Cl
     holdings = Holdings.of(
         {ProviderId("all"): {name: len(pooled.rows(i)) for i, name in enumerate(pooled.classes)}}
     )
-    sizes = Sizes(
-        3, len(pooled.features), pooled.soft.shape[2], pooled.specifications.values.shape[2]
-    )
+    sizes = Sizes(3, len(pooled.features), pooled.soft.shape[2], pooled.kinds)
     state = initial_grouped_state(job, holdings, sizes)
     pretrain(job, state, pooled, providers)
     with torch.inference_mode():
@@ -177,10 +179,12 @@ def learn(job: GroupedJob, pooled: Pooled, providers: int) -> tuple[Backbone, Cl
     for step in range(settings.rounds):
         tasks = environment.sample(step, settings.tasks_per_round, len(every)).tasks
         first = len(answers.tasks)
-        answers.add_tasks(tasks, every, reusability(pooled, tasks, random))
-        targets = _targets(pooled, features, tasks, job, random)
-        task = first + np.repeat(np.arange(len(tasks)), settings.draws)
-        answers.add_target_datasets(task, targets)
+        answers.add_tasks(tasks, every, reusability(job, pooled, tasks, step))
+        task = np.repeat(np.arange(len(tasks)), settings.draws)
+        instances = draw_instances(settings.k_least, settings.k_most, len(task), random)
+        targets = _targets(pooled, features, tasks[task], instances, random)
+        level = nearest_level(instances, job.validation.levels)
+        answers.add_target_datasets(first + task, level, targets)
         gathered = answers.gathered(job.metric.attention_labels)
         update_learner(job, state.learner, gathered, pooled.specifications, step)
     return state.backbone, state.learner.metric
@@ -190,19 +194,17 @@ def _targets(
     pooled: Pooled,
     features: npt.NDArray[np.float32],
     tasks: Indices,
-    job: GroupedJob,
+    instances: Indices,
     random: np.random.Generator,
 ) -> Float64:
-    """Means of K rows of each class of each target dataset."""
-    settings, found = job.learning, []
-    for task in np.repeat(tasks, settings.draws, axis=0):
-        k = int(random.integers(settings.k_least, settings.k_most + 1))
-        found.append(
-            [
-                features[random.choice(pooled.rows(label), k, replace=False)].mean(axis=0)
-                for label in task
-            ]
-        )
+    """Means of K rows of each class of each target dataset, whose task and K are given."""
+    found = [
+        [
+            features[random.choice(pooled.rows(label), k, replace=False)].mean(axis=0)
+            for label in task
+        ]
+        for task, k in zip(tasks, instances, strict=True)
+    ]
     return np.array(found, np.float64)
 
 

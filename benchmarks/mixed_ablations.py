@@ -86,6 +86,7 @@ def learning_side(
     return LearningSide(
         tasks=answers.tasks,
         score=answers.score,
+        levels=job.validation.levels,
         responses=answers.gathered(job.metric.attention_labels).responses.numpy(),
         pictures=data.pool.pictures[rows],
         labels=np.array([place[name] for name in names], np.int64),

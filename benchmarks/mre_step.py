@@ -38,11 +38,12 @@ def answers(random: np.random.Generator) -> GatheredClasses:
     tasks = np.stack([random.choice(DATA_CLASSES, WAYS, replace=False) for _ in range(TASKS)])
     features = random.normal(size=(TASKS, WAYS, WIDTH)).astype(np.float32)
     return GatheredClasses(
-        v_star=torch.from_numpy(random.random((TASKS, MODELS))),
+        v_star=torch.from_numpy(random.random((1, TASKS, MODELS))),
         responses=torch.from_numpy(shares),
         task_classes=torch.from_numpy(tasks),
         features=torch.from_numpy(features / np.linalg.norm(features, axis=-1, keepdims=True)),
         feature_task=torch.arange(TASKS),
+        feature_level=torch.zeros(TASKS, dtype=torch.int64),
     )
 
 

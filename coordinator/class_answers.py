@@ -24,9 +24,10 @@ class ClassAnswers:
         soft: (k, m, z) float64, sums of the models' output probabilities over each class's rows.
         hard: (k, m, z) int64, how often each output was the largest.
         tasks: (t, w) int64 positions of classes.
-        score: (t, m) float64, v_valid, higher is better; NaN where it was not asked for.
+        score: (levels, t, m) float64, v_valid, higher is better; NaN where it was not asked for.
         features: (n, w, f) float32, mean feature of each class in each target dataset.
         feature_task: (n,) int64, rising: which task each target dataset is of.
+        feature_level: (n,) int64, the level of v_valid that is nearest to its number of examples.
     """
 
     known: npt.NDArray[np.bool_]
@@ -36,9 +37,12 @@ class ClassAnswers:
     score: Float64
     features: Float32
     feature_task: Counts
+    feature_level: Counts
 
     @classmethod
-    def none(cls, *, classes: int, models: int, outputs: int, ways: int, width: int) -> Self:
+    def none(
+        cls, *, classes: int, models: int, outputs: int, ways: int, width: int, levels: int
+    ) -> Self:
         """What there is before the first answer.
 
         Args:
@@ -47,15 +51,17 @@ class ClassAnswers:
             outputs: z, the largest number of classes of a model.
             ways: w.
             width: f.
+            levels: Numbers of examples that v_valid is measured for, or 1.
         """
         return cls(
             known=np.zeros(models, bool),
             soft=np.zeros((classes, models, outputs)),
             hard=np.zeros((classes, models, outputs), np.int64),
             tasks=np.empty((0, ways), np.int64),
-            score=np.empty((0, models)),
+            score=np.empty((levels, 0, models)),
             features=np.empty((0, ways, width), np.float32),
             feature_task=np.empty(0, np.int64),
+            feature_level=np.empty(0, np.int64),
         )
 
     def add_outputs(self, models: Counts, soft: Float64, hard: Counts) -> None:
@@ -64,16 +70,17 @@ class ClassAnswers:
         self.known[models] = True
 
     def add_tasks(self, tasks: Counts, models: Counts, score: Float64) -> None:
-        """Append tasks, (t', w), and the scores of some models for them, (t', models)."""
-        rows = np.full((len(tasks), len(self.known)), np.nan)
-        rows[:, models] = score
+        """Append tasks, (t', w), and the scores of some models for them, (levels, t', models)."""
+        rows = np.full((len(self.score), len(tasks), len(self.known)), np.nan)
+        rows[:, :, models] = score
         self.tasks = np.concatenate([self.tasks, tasks])
-        self.score = np.concatenate([self.score, rows])
+        self.score = np.concatenate([self.score, rows], axis=1)
 
-    def add_target_datasets(self, task: Counts, features: Float64) -> None:
-        """Append target datasets, (n', w, f), of these tasks, (n',), rising."""
+    def add_target_datasets(self, task: Counts, level: Counts, features: Float64) -> None:
+        """Append target datasets, (n', w, f), of these tasks, (n',), rising, and levels, (n',)."""
         self.features = np.concatenate([self.features, features.astype(np.float32)])
         self.feature_task = np.concatenate([self.feature_task, task])
+        self.feature_level = np.concatenate([self.feature_level, level])
 
     def gathered(self, labels: str) -> GatheredClasses:
         """What the metric learns from.
@@ -91,6 +98,7 @@ class ClassAnswers:
             task_classes=torch.from_numpy(self.tasks),
             features=torch.from_numpy(self.features),
             feature_task=torch.from_numpy(self.feature_task),
+            feature_level=torch.from_numpy(self.feature_level),
         )
 
     def tensors(self) -> Tensors:

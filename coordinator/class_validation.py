@@ -1,8 +1,9 @@
 """Reusability validation of classifiers (Algorithm 1, line 9): what is asked, and in which order.
 
 `class_outputs` is asked once for each provider and model, whatever the number of tasks. The
-accuracy of re-trained heads needs two questions more for each handful of models: sums over half of
-each provider's rows; then, for up to 256 tasks at once, counts over the other half. LEEP needs one.
+expected accuracy of few-shot heads needs one question more for each handful of models: sums over
+all rows. The accuracy of re-trained heads needs two: sums over half of each provider's rows; then,
+for up to 256 tasks at once, counts over the other half. LEEP needs one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,7 @@ from protocols.queries import (
 )
 from protocols.queries.spec import MAX_ENTRIES, MAX_TASKS
 from synlearn.errors import InputError
-from synlearn.validation import head_accuracy, leep
+from synlearn.validation import few_shot_accuracy, head_accuracy, leep
 
 Float64 = npt.NDArray[np.float64]
 
@@ -105,6 +106,27 @@ class ClassValidation:
                 found.hard[held, part] += answer["hard"].transpose(1, 0, 2)
         return found
 
+    def few_shot_scores(self, models: Sequence[str], tasks: Counts, seed: Sequence[int]) -> Float64:
+        """Expected accuracy of few-shot heads, (levels, t, m); higher is better.
+
+        Args:
+            models: Digests.
+            tasks: (t, w) positions of classes.
+            seed: Of the synthetic rows, the same for all models.
+        """
+        settings = self._settings
+        found = np.empty((len(settings.examples), len(tasks), len(models)))
+        for part in self._handfuls(models):
+            sums = self._statistics(tuple(models[part]), np.unique(tasks), halves=False)
+            found[:, :, part] = few_shot_accuracy.combine(
+                [sums],
+                tasks,
+                settings.examples,
+                draws=settings.draws,
+                random=np.random.default_rng(seed),
+            )
+        return found
+
     def head_scores(self, models: Sequence[str], tasks: Counts) -> Float64:
         """Accuracy of the models' re-trained heads on each task, (t, m); higher is better.
 
@@ -113,15 +135,10 @@ class ClassValidation:
             tasks: (t, w) positions of classes.
         """
         found = np.empty((len(tasks), len(models)))
-        most = MAX_ENTRIES // (self._widest * packed_length(self._settings.width))
-        if most == 0:
-            raise InputError(
-                f"[validation] width is {self._settings.width}, too large for a provider of "
-                f"{self._widest} classes; lower it."
-            )
-        for part in _chunks(len(models), min(most, self._settings.models_per_question)):
+        for part in self._handfuls(models):
             own = tuple(models[part])
-            heads = head_accuracy.solve_heads([self._statistics(own, np.unique(tasks))], tasks)
+            sums = self._statistics(own, np.unique(tasks), halves=True)
+            heads = head_accuracy.solve_heads([sums], tasks)
             found[:, part] = head_accuracy.combine([self._correct(own, tasks, heads)], tasks)
         return found
 
@@ -153,8 +170,20 @@ class ClassValidation:
             found[:, part] = leep.combine([pooled], tasks)
         return found
 
-    def _statistics(self, models: tuple[str, ...], classes: Counts) -> head_accuracy.FeatureSums:
-        """Sums over half A of the rows of some classes, over all providers."""
+    def _handfuls(self, models: Sequence[str]) -> Iterator[slice]:
+        """Parts of the models that one question about sums of products has room for."""
+        most = MAX_ENTRIES // (self._widest * packed_length(self._settings.width))
+        if most == 0:
+            raise InputError(
+                f"[validation] width is {self._settings.width}, too large for a provider of "
+                f"{self._widest} classes; lower it."
+            )
+        return _chunks(len(models), min(most, self._settings.models_per_question))
+
+    def _statistics(
+        self, models: tuple[str, ...], classes: Counts, *, halves: bool
+    ) -> head_accuracy.FeatureSums:
+        """Sums over all rows of some classes, or half A of them, over all providers."""
         width, settings = self._settings.width, self._settings
         sides = (len(models), len(self._holdings.classes))
         found = head_accuracy.FeatureSums(
@@ -163,7 +192,7 @@ class ClassValidation:
             np.zeros(sides[1], np.int64),
         )
         asked = self._of_holders(
-            classes, lambda held: HeadStatistics(models, held, width, settings.unit_length)
+            classes, lambda held: HeadStatistics(models, held, width, settings.unit_length, halves)
         )
         for place, answer in self._ask(asked):
             held = self._holdings.held_by(place, classes)

@@ -60,21 +60,44 @@ class Validation:
     """[validation]: line 9, what true reusability is.
 
     Attributes:
-        function: The accuracy of a re-trained head, or a score of the models' outputs.
+        function: What a few-shot head can be expected to reach, from sums over all rows; the
+            accuracy of a head re-trained on one half of the rows, counted on the other; or a score
+            of the models' outputs.
+        examples: Numbers of examples of a class that few-shot heads are judged for.
+        draws: Of synthetic rows behind each few-shot head's expected accuracy.
         width: Features of a head, at most; longer ones are projected.
         unit_length: Whether features are divided by their length first.
         models_per_question: How many models one question is about.
     """
 
-    function: str = setting("head_accuracy", choices=("head_accuracy", "leep", "nce"))
+    function: str = setting(
+        "few_shot_accuracy", choices=("few_shot_accuracy", "head_accuracy", "leep", "nce")
+    )
+    examples: tuple[int, ...] = setting((1, 3, 10))
+    draws: int = setting(8, low=1, high=1000)
     width: int = setting(64, low=2, high=512)
     unit_length: bool = setting(default=False)
     models_per_question: int = setting(16, low=1, high=256)
 
+    def __post_init__(self) -> None:
+        rising = sorted(set(self.examples))
+        if not rising or rising != list(self.examples) or rising[0] < 1 or rising[-1] > 1000:
+            raise InputError(
+                f"examples is {list(self.examples)}; give rising whole numbers from 1 to 1000."
+            )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Numbers of examples that reusability is told apart for; one of 0 where it is not."""
+        return self.examples if self.function == "few_shot_accuracy" else (0,)
+
 
 @dataclass(frozen=True)
 class GroupedMetric:
-    """[metric]: the MRE model's shape, and its optimiser; `gamma_1`, `gamma_2` are of attention."""
+    """[metric]: the MRE model's shape, and its optimiser.
+
+    `gamma_1` and `gamma_2` are of attention; `dropout` is of models' specifications.
+    """
 
     specification: str = setting("profiled", choices=("profiled", "responses", "soft", "ternary"))
     width: int = setting(64, low=2, high=4096)
@@ -90,6 +113,7 @@ class GroupedMetric:
     gamma_2: float = setting(0.2, low=0.0, high=1.0)
     batch_tasks: int = setting(16, low=1, high=10_000)
     batch_models: int = setting(48, low=2, high=10_000)
+    dropout: float = setting(0.5, low=0.0, high=0.99)
     learning_rate: float = setting(1e-3, low=0.0, high=1.0)
     weight_decay: float = setting(1e-2, low=0.0, high=1.0)
     device: str = setting("auto", choices=("auto", "cpu", "cuda"))

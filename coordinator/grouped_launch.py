@@ -78,7 +78,7 @@ class GroupedLaunch:
             channels=self._shape[0],
             models=len(ids),
             outputs=self._models.outputs,
-            specification=vectors[0].shape[1],
+            specification=specifications.blocks(generator),
         )
         self._state: GroupedState | None = None
 

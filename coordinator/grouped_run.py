@@ -34,13 +34,14 @@ from synlearn.mre.classification_training import (
     LearningPlan,
     StepLoss,
 )
+from synlearn.mre.levels import nearest_level
 from synlearn.mre.model import Provenance
 from synlearn.mre.pretraining import HingeSum
 from synlearn.mre.supervision import AttentionRule
 from synlearn.validation import nce
 from synlearn.zoo.class_specification import Generator
 
-_UPDATES, _TARGETS = 1, 2
+_UPDATES, _TARGETS, _SYNTHETIC = 1, 2, 3
 """Keep these draws apart from the environment's, and from each other."""
 _FIRST_MASKED = 2**24
 """Last number of the id of a round's first masked question; plain ones come before."""
@@ -175,7 +176,10 @@ class GroupedRun:
             found = validation.outputs(self._digests(new), self._models.outputs)
             answers.add_outputs(new, found.soft, found.hard)
         digests = self._digests(sample.models)
-        if settings.function == "head_accuracy":
+        if settings.function == "few_shot_accuracy":
+            seed = [self._job.seed, _SYNTHETIC, self._state.learning_rounds]
+            score = validation.few_shot_scores(digests, sample.tasks, seed)
+        elif settings.function == "head_accuracy":
             score = validation.head_scores(digests, sample.tasks)
         elif settings.function == "leep":
             score = validation.leep_scores(digests, sample.tasks, answers.soft[:, sample.models])
@@ -204,7 +208,8 @@ class GroupedRun:
         self._blobs.withdraw(digest)
         whole = np.flatnonzero(~np.isnan(features).any(axis=(1, 2)))
         first = len(state.answers.tasks) - len(sample.tasks)
-        state.answers.add_target_datasets(first + pairs.task[whole], features[whole])
+        level = nearest_level(pairs.instances[whole], self._job.validation.levels)
+        state.answers.add_target_datasets(first + pairs.task[whole], level, features[whole])
         self._progress.targets(state.learning_rounds, len(whole), len(pairs))
 
     def update_metric(self) -> None:
@@ -307,6 +312,7 @@ def update_learner(
         attention_weight=settings.attention_weight,
         attention_rule=AttentionRule(settings.gamma_1, settings.gamma_2),
         learning_rate=settings.learning_rate,
+        dropout=settings.dropout,
     )
     random = np.random.default_rng([job.seed, _UPDATES, round_index])
     return learner.update(gathered, specifications, plan, updates, random)

@@ -56,13 +56,13 @@ class Sizes:
         channels: Of the providers' images.
         models: How many models there are to learn with.
         outputs: Largest number of classes of a model.
-        specification: Length of the vector that specifies a class of a model.
+        specification: Numbers of each kind in the vector that specifies a class of a model.
     """
 
     channels: int
     models: int
     outputs: int
-    specification: int
+    specification: tuple[int, ...]
 
 
 def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> GroupedState:
@@ -71,7 +71,8 @@ def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> 
     backbone = initial_backbone(job.pretraining, sizes.channels, job.seed)
     spec = ClassificationMetricSpec(
         task_features=job.pretraining.features,
-        model_features=sizes.specification,
+        model_features=sum(sizes.specification),
+        model_blocks=sizes.specification,
         width=settings.width,
         hidden=settings.hidden,
         members=settings.members,
@@ -90,6 +91,7 @@ def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> 
             outputs=sizes.outputs,
             ways=job.learning.ways,
             width=job.pretraining.features,
+            levels=len(job.validation.levels),
         ),
         learner=ClassificationLearner(metric, settings.weight_decay, *_device(settings.device)),
     )

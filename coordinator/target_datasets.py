@@ -15,6 +15,7 @@ import numpy.typing as npt
 from coordinator.holdings import Counts, Holdings
 from protocols.ids import ProviderId
 from protocols.queries import ClassFeatureSums
+from synlearn.mre.levels import draw_instances
 
 Float64 = npt.NDArray[np.float64]
 
@@ -107,11 +108,11 @@ def draw_pairs(
         tasks: (t, w) positions of classes.
         draws: Target datasets of each.
         least: Smallest K.
-        most: Largest; K is uniform from one to the other.
+        most: Largest; see `draw_instances`.
         random: Source of the draws.
     """
     task = np.repeat(np.arange(len(tasks)), draws)
-    return Pairs(task, tasks[task], random.integers(least, most + 1, len(task)))
+    return Pairs(task, tasks[task], draw_instances(least, most, len(task), random))
 
 
 def batches(

@@ -100,12 +100,14 @@ def _rows_to_add(query: MaskedQuery, dataset: Dataset) -> Rows:
     """(slots,) how many rows there are for each slot, or are drawn for it."""
     held = dataset.classes
     match query:
-        case ClassFeatureSums() | ClassOutputs() | LeepLikelihood():
+        case ClassFeatureSums():
             counts = [held.get(name, 0) for name in slots_of(query)]
-        case HeadStatistics():
+        case HeadStatistics() if query.halved:
             counts = [half_sizes(held.get(name, 0))[0] for name in query.classes]
         case HeadCorrect():
             counts = [half_sizes(held.get(name, 0))[1] for name in query.classes]
+        case ClassOutputs() | LeepLikelihood() | HeadStatistics():
+            counts = [held.get(name, 0) for name in slots_of(query)]
         case _:
             counts = [rows_used(query, held) or 0]
     return np.array(counts, np.int64)

@@ -113,7 +113,9 @@ def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:
         case ClassOutputs() | LeepLikelihood():
             counts = [classes.get(name, 0) for name in query.classes]
         case HeadStatistics():
-            counts = [half_sizes(classes.get(name, 0))[0] for name in query.classes]
+            counts = [classes.get(name, 0) for name in query.classes]
+            if query.halved:
+                counts = [half_sizes(count)[0] for count in counts]
         case HeadCorrect():
             counts = [half_sizes(classes.get(name, 0))[1] for name in query.classes]
         case Describe():

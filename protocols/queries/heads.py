@@ -1,7 +1,8 @@
 """How good a head on a model's frozen features is: sums to learn it from, then counts of hits.
 
 The node splits its rows once, by its own secret, into a half A to learn from and a half B to test
-on. `HeadStatistics` sums over A; least squares needs no more. `HeadCorrect` counts over B.
+on. `HeadStatistics` sums over A; least squares needs no more. `HeadCorrect` counts over B. Where
+nothing is to be tested, `HeadStatistics` sums over all rows.
 
 Features of every length become vectors of one width: longer ones are projected by signs that
 `feature_signs` fixes for all nodes, shorter ones are filled up with zeros.
@@ -54,7 +55,7 @@ def feature_signs(features: int, width: int) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class HeadStatistics:
-    """Per class, sums of several models' features and of their products, over the rows of half A.
+    """Per class, sums of several models' features and of their products, over its rows.
 
     Answer: `sums` (m, k, width) float64; `products` (m, k, width (width + 1) / 2) float64, the
     upper triangle of sum_i x_i x_i', row by row; `rows` (k,) int64. Zeros for a class not held.
@@ -64,6 +65,7 @@ class HeadStatistics:
         classes: k names.
         width: Of the features, once projected or filled up.
         unit_length: Divide each feature vector by its length, which bounds all sums by the rows.
+        halved: Sum over half A of the rows alone.
     """
 
     function: ClassVar[str] = "head_statistics"
@@ -71,6 +73,7 @@ class HeadStatistics:
     classes: tuple[str, ...]
     width: int
     unit_length: bool
+    halved: bool
 
     def __post_init__(self) -> None:
         check_digests("models", self.models, MAX_MODELS)

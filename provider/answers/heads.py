@@ -10,9 +10,12 @@ from synlearn.validation.head_accuracy import Heads, psi_correct, psi_statistics
 
 
 def head_statistics(query: HeadStatistics, context: Context) -> Answer:
-    """Return sums of features and of their products over the half A of each class."""
+    """Return sums of features and of their products over the rows of each class, or half A."""
     groups = context.models.groups(query.models, context.files)
-    rows = [learn for learn, _ in _halves(query.classes, context)]
+    if query.halved:
+        rows = [learn for learn, _ in _halves(query.classes, context)]
+    else:
+        rows = [context.dataset.rows_of(name) for name in query.classes]
     sides = (len(query.models), len(rows))
     sums = np.zeros((*sides, query.width))
     products = np.zeros((*sides, packed_length(query.width)))

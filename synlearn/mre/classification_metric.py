@@ -1,5 +1,6 @@
 """The metric `d_theta` for classification: a task's and a model's classes, into one space."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,10 @@ from synlearn.mre.distance import Distance, distances
 from synlearn.mre.members import MemberLinear
 from synlearn.mre.model_transform import Ensembled, ModelTransform, ProjectedModels
 from synlearn.mre.task_transform import TaskTransform
+
+_FLOOR = 0.05
+"""A number that hardly differs among learning models is divided by this part of its kind's mean
+deviation, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class ClassificationMetricSpec:
         members: How many metrics are trained side by side.
         distance: A name in `distance.py`.
         blocks: How the building blocks compute.
+        model_blocks: How many numbers of such a vector are of one kind, kind after kind; empty:
+            all are of one.
     """
 
     task_features: int
@@ -34,6 +41,11 @@ class ClassificationMetricSpec:
     members: int = 4
     distance: Distance = "cosine"
     blocks: Blocks = TEXT
+    model_blocks: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.model_blocks and sum(self.model_blocks) != self.model_features:
+            raise ValueError(f"{self.model_blocks} are not {self.model_features} numbers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +85,38 @@ class ClassificationMetric(nn.Module):
         )
         self.task_transform = TaskTransform(width, members, spec.blocks, generator)
         self.model_transform = ModelTransform(width, members, spec.blocks, generator)
-        for side, inputs in (("task", spec.task_features), ("model", spec.model_features)):
-            self.register_buffer(f"{side}_mean", torch.zeros(inputs))
-            self.register_buffer(f"{side}_scale", torch.ones(()))
+        self.register_buffer("task_mean", torch.zeros(spec.task_features))
+        self.register_buffer("task_scale", torch.ones(()))
+        self.register_buffer("model_mean", torch.zeros(spec.model_features))
+        self.register_buffer("model_scale", torch.ones(spec.model_features))
 
     def standardise(self, tasks: ClassSets, models: ClassSets) -> None:
-        """Set the input statistics from the classes of the learning tasks and models."""
-        for side, sets in (("task", tasks), ("model", models)):
-            rows = sets.values[sets.present]
-            getattr(self, f"{side}_mean").copy_(rows.mean(dim=0))
-            getattr(self, f"{side}_scale").copy_(rows.std(dim=0).mean().clamp(min=1e-6))
+        """Set the input statistics from the classes of the learning tasks and models.
 
-    def project_models(self, models: ClassSets) -> ProjectedModels:
-        """Do once for m models what does not depend on the task."""
+        The numbers that specify a model's class are brought to one deviation each, and those of
+        each kind to the same variance in all, so that no kind counts for more by having more.
+        """
+        rows = tasks.values[tasks.present]
+        self.task_mean.copy_(rows.mean(dim=0))
+        self.task_scale.copy_(rows.std(dim=0).mean().clamp(min=1e-6))
+        rows = models.values[models.present]
+        self.model_mean.copy_(rows.mean(dim=0))
+        spec, scales = self.spec, []
+        kinds = spec.model_blocks or (spec.model_features,)
+        for deviation in rows.std(dim=0).split(kinds):
+            floor = max(_FLOOR * float(deviation.mean()), 1e-6)  # another model may differ there
+            share = len(deviation) * len(kinds) / spec.model_features
+            scales.append(deviation.clamp(min=floor) * math.sqrt(share))
+        self.model_scale.copy_(torch.cat(scales))
+
+    def project_models(self, models: ClassSets, kept: Tensor | None = None) -> ProjectedModels:
+        """Do once for m models what does not depend on the task.
+
+        kept: (members, m, c, p) factors of the standardised inputs: dropout, in training.
+        """
         inputs = (models.values - self.model_mean) / self.model_scale
-        classes = self.model_input(inputs.expand(self.spec.members, -1, -1, -1))
-        return self.model_transform.project(classes, models.present)
+        inputs = inputs.expand(self.spec.members, -1, -1, -1) if kept is None else inputs * kept
+        return self.model_transform.project(self.model_input(inputs), models.present)
 
     def measure(self, tasks: ClassSets, models: ProjectedModels) -> Measured:
         """Distance of n tasks to m projected models."""
@@ -99,6 +127,6 @@ class ClassificationMetric(nn.Module):
         distance = distances(embedding[:, :, None], ensembled.embedding, self.spec.distance)
         return Measured(distance.squeeze(2), ensembled)
 
-    def forward(self, tasks: ClassSets, models: ClassSets) -> Measured:
-        """Distance of n tasks to m models."""
-        return self.measure(tasks, self.project_models(models))
+    def forward(self, tasks: ClassSets, models: ClassSets, kept: Tensor | None = None) -> Measured:
+        """Distance of n tasks to m models; `kept` as in `project_models`."""
+        return self.measure(tasks, self.project_models(models, kept))

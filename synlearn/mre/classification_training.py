@@ -22,13 +22,15 @@ class GatheredClasses:
     """Everything the providers have answered, for t tasks and m models.
 
     Attributes:
-        v_star: (t, m) float64, true reusability, lower is better; NaN where it is not known.
+        v_star: (levels, t, m) float64, true reusability, lower is better; NaN where it is not
+            known. Levels are numbers of examples that it was validated for; there may be one only.
         responses: (classes of data, m, c) float32, p(z | y): mean output probabilities, or shares
             of hard predictions, of each model for each class of data; 0 for absent classes of a
             model, NaN where nothing is known.
         task_classes: (t, l) int64, the classes of data in each task, -1 for padding at the end.
         features: (n, l, f) float32, mean feature of each class in each target dataset.
         feature_task: (n,) int64, rising: which task each target dataset is of.
+        feature_level: (n,) int64, the level that its number of examples is nearest to.
     """
 
     v_star: Tensor
@@ -36,6 +38,7 @@ class GatheredClasses:
     task_classes: Tensor
     features: Tensor
     feature_task: Tensor
+    feature_level: Tensor
 
     def target_datasets(self, rows: Indices) -> ClassSets:
         """Return these target datasets as class sets."""
@@ -65,6 +68,7 @@ class LearningPlan:
         attention_weight: w_att of equation 3.
         attention_rule: When attention is to be paid.
         learning_rate: Of Adam, at the start.
+        dropout: Part of the numbers that specify a model's class that a step leaves out.
     """
 
     total_updates: int
@@ -77,6 +81,7 @@ class LearningPlan:
     attention_weight: float = 1.0
     attention_rule: AttentionRule = field(default_factory=AttentionRule)
     learning_rate: float = 1e-3
+    dropout: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +161,14 @@ class ClassificationLearner:
         known = datasets.present[None, :, :, None] & subset.present[:, None, None, :]
         known = known & ~responses.isnan()
         labels = attention_labels(responses.nan_to_num(), plan.attention_rule)
-        v_star = gathered.v_star[torch.from_numpy(tasks)][:, torch.from_numpy(chosen)]
+        level = gathered.feature_level[torch.from_numpy(rows)]
+        v_star = gathered.v_star[level, torch.from_numpy(tasks)][:, torch.from_numpy(chosen)]
         triplets = choose_triplets(v_star, plan.pairs, keep=plan.keep_triplets, random=random)
         dtype = getattr(torch, self.precision)
         with torch.autocast(self.device, dtype, enabled=self.precision != "float32"):
-            measured = self.metric.forward(datasets.to(self.device), subset.to(self.device))
+            measured = self.metric.forward(
+                datasets.to(self.device), subset.to(self.device), self._kept(subset, plan, random)
+            )
         metric = metric_loss(measured.distance.float(), triplets, plan.margin, plan.normalisation)
         attention = attention_loss(
             measured.attention,
@@ -174,6 +182,16 @@ class ClassificationLearner:
         self.scaler.update()
         self.done += 1
         return np.array([float(metric.detach().mean()), float(attention.detach().mean())])
+
+    def _kept(
+        self, models: ClassSets, plan: LearningPlan, random: np.random.Generator
+    ) -> Tensor | None:
+        """Zeros for what this step leaves out of each member's inputs; from `random` alone."""
+        if not plan.dropout:
+            return None
+        shape = (self.metric.spec.members, *models.values.shape)
+        kept = random.random(shape, dtype=np.float32) >= plan.dropout
+        return torch.from_numpy(kept).to(self.device) / (1 - plan.dropout)
 
     def _set_rate(self, plan: LearningPlan) -> None:
         share = self.done / plan.total_updates

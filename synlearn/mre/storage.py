@@ -31,7 +31,7 @@ from synlearn.mre.metric import Metric, MetricSpec
 from synlearn.mre.model import MREModel, Provenance
 from synlearn.zoo.class_specification import Generator
 
-FORMAT: Final = "synlearn-mre/1"
+FORMAT: Final = "synlearn-mre/2"
 INDEX: Final = "mre.json"
 BACKBONE: Final = "backbone.safetensors"
 METRIC: Final = "metric.safetensors"
@@ -125,7 +125,8 @@ def _built(
         )
     if kind != _CLASSIFICATION:
         raise ValueError(f"kind {kind!r}")
-    spec = ClassificationMetricSpec(**{**values, "blocks": Blocks(**values["blocks"])})
+    blocks, kinds = Blocks(**values["blocks"]), tuple(map(int, values["model_blocks"]))
+    spec = ClassificationMetricSpec(**{**values, "blocks": blocks, "model_blocks": kinds})
     metric = _restored(ClassificationMetric(spec, torch.Generator()), tensors)
     return ClassificationMRE(
         backbone=backbone,

@@ -2,8 +2,9 @@
 
 The model specification generator of the paper (SynLearn, section 2.2) for classification. What is
 kept, from one pass over the anchors, is the probability that the model gives each of its classes
-on each anchor, and the profile of its features (`feature_profile.py`). Each `Generator` makes class
-vectors of that:
+on each anchor, and a profile of its features: how well they tell groups of anchors apart
+(`feature_profile.py`), also from a few anchors of each (`few_shot_profile.py`), and which groups
+they find alike (`feature_similarity.py`). Each `Generator` makes class vectors of that:
 
     profiled    mean probability over each group of anchors, relative to an even one, as a
                 logarithm; then the profile, the same for all classes of a model
@@ -15,7 +16,7 @@ In the mixed experiment the profile says much more about reusability than probab
 others are the paper's own and stay for comparison.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,14 +29,22 @@ from safetensors.numpy import save
 
 from synlearn.atomic import write_atomically
 from synlearn.errors import InputError
+from synlearn.threads import one_thread
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.feature_cache import compute_responses
 from synlearn.zoo.feature_profile import feature_profile, profile_width
+from synlearn.zoo.feature_similarity import SKETCH, feature_similarity
+from synlearn.zoo.few_shot_profile import (
+    AnchorTasks,
+    anchor_tasks,
+    few_shot_profile,
+    few_shot_profile_width,
+)
 from synlearn.zoo.picture_anchors import PictureAnchors, picture_anchors
 
 CLASS_SPECIFICATIONS: Final = "class_specifications.safetensors"
-_VERSION: Final = "anchor-views/v1"
+_VERSION: Final = "anchor-views/v2"
 LOW, HIGH = 0.2, 0.8
 FLOOR: Final = 1e-3
 _PROFILE: Final = ".profile"
@@ -75,6 +84,16 @@ class ClassSpecifications:
             for own, profile in zip(self.probabilities, self.profiles, strict=True)
         )
 
+    def blocks(self, generator: Generator) -> tuple[int, ...]:
+        """Return how many numbers of a class vector are of one kind, kind after kind."""
+        match generator:
+            case Generator.PROFILED:
+                return (len(self.anchors.names), *profile_blocks(self.anchors))
+            case Generator.RESPONSES:
+                return (len(self.anchors.groups),)
+            case Generator.SOFT | Generator.TERNARY:
+                return (len(self.anchors.names),)
+
     def source(self, generator: Generator) -> str:
         """Return what vectors have to agree in to be compared: generator and anchors."""
         return f"{generator}/{_VERSION} {self.anchors.digest}"
@@ -109,6 +128,30 @@ def class_vectors(
             return ((means > HIGH).astype(np.float32) - (means < LOW)).astype(np.float32)
 
 
+def profile_blocks(anchors: PictureAnchors) -> tuple[int, ...]:
+    """Return the numbers of each part of a profile."""
+    return (profile_width(anchors), few_shot_profile_width(anchors), SKETCH)
+
+
+def profile_of(
+    features: NDArray[np.floating], anchors: PictureAnchors, tasks: Sequence[AnchorTasks]
+) -> Float32:
+    """Return the profile, (q,), of a model; its parts joined.
+
+    Args:
+        features: (a, f), of the anchors.
+        anchors: The anchors.
+        tasks: `anchor_tasks` of them.
+    """
+    return np.concatenate(
+        [
+            feature_profile(features, anchors),
+            few_shot_profile(features, tasks),
+            feature_similarity(features, anchors),
+        ]
+    )
+
+
 def _relative(probabilities: Float32) -> Float32:
     ratios: Float32 = (probabilities + FLOOR) / (1 / len(probabilities) + FLOOR)
     return np.log(ratios).astype(np.float32)
@@ -135,14 +178,9 @@ def class_specifications_of(zoo: Zoo, anchors: PictureAnchors | None = None) -> 
     path = zoo.root / CLASS_SPECIFICATIONS
     known = _read(path, anchors)
     missing = [model for model in zoo if zoo.model_digest(model) not in known]
-    for model, seen in compute_responses(zoo, missing, anchors.pictures):
-        if not (np.isfinite(seen.probabilities).all() and np.isfinite(seen.features).all()):
-            raise InputError(
-                f"Model {model} gives outputs that are not finite; remove it from the zoo."
-            )
-        known[zoo.model_digest(model)] = _View(
-            np.ascontiguousarray(seen.probabilities.T), feature_profile(seen.features, anchors)
-        )
+    with one_thread():
+        for model, view in _views(zoo, missing, anchors):
+            known[zoo.model_digest(model)] = view
     views = [known[zoo.model_digest(model)] for model in zoo]
     if missing:
         _write(
@@ -156,6 +194,20 @@ def class_specifications_of(zoo: Zoo, anchors: PictureAnchors | None = None) -> 
         np.stack([view.profile for view in views]),
         anchors,
     )
+
+
+def _views(
+    zoo: Zoo, models: Sequence[ModelId], anchors: PictureAnchors
+) -> Iterator[tuple[ModelId, _View]]:
+    """Show the anchors to models."""
+    tasks = anchor_tasks(anchors) if models else ()
+    for model, seen in compute_responses(zoo, models, anchors.pictures):
+        if not (np.isfinite(seen.probabilities).all() and np.isfinite(seen.features).all()):
+            raise InputError(
+                f"Model {model} gives outputs that are not finite; remove it from the zoo."
+            )
+        profile = profile_of(seen.features, anchors, tasks)
+        yield model, _View(np.ascontiguousarray(seen.probabilities.T), profile)
 
 
 def _source(anchors: PictureAnchors) -> str:
@@ -176,7 +228,7 @@ def _read(path: Path, anchors: PictureAnchors) -> dict[str, _View]:
         for name, array in stored.items()
         if not name.endswith(_PROFILE)
         and array.shape[1:] == (len(anchors.groups),)
-        and stored.get(f"{name}{_PROFILE}", array).shape == (profile_width(anchors),)
+        and stored.get(f"{name}{_PROFILE}", array).shape == (sum(profile_blocks(anchors)),)
     }
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
 from synlearn.datasets.mixed_pool import MixedPool
 from synlearn.errors import InputError
+from synlearn.threads import one_thread
 from synlearn.worker_process import start_worker
 from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
@@ -158,12 +158,8 @@ def _job(
 
 def _trained(jobs: Iterator[_Job], workers: int) -> Iterator[dict[ModelId, ZooEntry]]:
     if workers <= 1:
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             yield from map(_train, jobs)
-        finally:
-            torch.set_num_threads(before)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, initializer=start_worker) as processes:

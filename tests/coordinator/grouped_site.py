@@ -80,7 +80,7 @@ FILES = tuple(
 SPECIFICATIONS = ClassSets.of(
     [np.random.default_rng(number).normal(size=(3 + number % 2, 7)) for number in range(5)]
 )
-SIZES = Sizes(channels=3, models=5, outputs=4, specification=7)
+SIZES = Sizes(channels=3, models=5, outputs=4, specification=(7,))
 SEED = 2
 """With it, the second round draws a model that the first did not."""
 JOB = GroupedJob(
@@ -100,7 +100,7 @@ JOB = GroupedJob(
         draws=2,
         updates_per_round=3,
     ),
-    validation=Validation(width=4, models_per_question=2),
+    validation=Validation("head_accuracy", width=4, models_per_question=2),
     metric=GroupedMetric(width=4, hidden=6, members=2, batch_tasks=2, batch_models=3, device="cpu"),
 )
 

@@ -76,7 +76,12 @@ def test_the_least_a_job_file_says(tmp_path: Path) -> None:
         ),
         (
             LEAST + '[validation]\nfunction = "logme"',
-            " [validation]: function is 'logme'; it must be one of head_accuracy, leep, nce.",
+            " [validation]: function is 'logme'; it must be one of "
+            "few_shot_accuracy, head_accuracy, leep, nce.",
+        ),
+        (
+            LEAST + "[validation]\nexamples = [3, 1]",
+            " [validation]: examples is [3, 1]; give rising whole numbers from 1 to 1000.",
         ),
         (
             LEAST + "profile = 'guarded'",
@@ -109,6 +114,8 @@ def another(value: object, field: dataclasses.Field[Any]) -> object:
         return value + "2"
     if isinstance(value, Path):
         return None  # a place
+    if isinstance(value, tuple):
+        return (*value, value[-1] + 1)
     assert isinstance(value, int | float)
     high = field.metadata["high"]
     return value + 1 if high is None or value + 1 <= high else value / 2
@@ -140,8 +147,10 @@ def test_every_number_has_limits_that_its_default_keeps(section: type) -> None:
 def test_whatever_a_job_file_allows_can_be_asked() -> None:
     digest = "0" * 64
     most = {field.name: field.metadata["high"] for field in dataclasses.fields(Validation)}
-    HeadStatistics((digest,), ("cat",), most["width"], unit_length=False)
-    HeadStatistics((digest,) * most["models_per_question"], ("cat",), 64, unit_length=False)
+    HeadStatistics((digest,), ("cat",), most["width"], unit_length=False, halved=False)
+    HeadStatistics(
+        (digest,) * most["models_per_question"], ("cat",), 64, unit_length=False, halved=False
+    )
     settings = JOB.pretraining
     PretrainingGradient(digest, settings.classes, settings.rows_per_class, settings.margin)
 

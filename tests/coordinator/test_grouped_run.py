@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from coordinator import class_validation
 from coordinator.aggregation_events import AggregationFailed
+from coordinator.grouped_job import Validation
 from coordinator.grouped_run import _FIRST_MASKED
 from coordinator.grouped_state import grouped_state_tensors
 from protocols.errors import Code
@@ -32,7 +33,7 @@ from synlearn.errors import InputError
 from synlearn.mre.pretraining import flatten_parameters
 from synlearn.scorers.leep import leep
 from synlearn.scorers.nce import nce
-from synlearn.validation import head_accuracy
+from synlearn.validation import few_shot_accuracy, head_accuracy
 from synlearn.zoo.features import penultimate_features
 from synlearn.zoo.stacked import stack_files
 from tests.coordinator.grouped_site import (
@@ -41,6 +42,7 @@ from tests.coordinator.grouped_site import (
     FEW,
     FILES,
     JOB,
+    SEED,
     GroupedSite,
     Killed,
     secret,
@@ -139,11 +141,37 @@ def test_the_steps_follow_algorithm_1(site: GroupedSite) -> None:
 def test_reusability_is_what_one_place_would_have_found(site: GroupedSite) -> None:
     answers = site.state.answers
     names = site.state.holdings.classes
-    known = np.argwhere(~np.isnan(answers.score))
+    known = np.argwhere(~np.isnan(answers.score[0]))
     assert len(known) == 12 * 4
     for task, model in known:
         expected = centralised_heads(model, [names[place] for place in answers.tasks[task]])
-        assert answers.score[task, model] == pytest.approx(expected, abs=1e-9)
+        assert answers.score[0, task, model] == pytest.approx(expected, abs=1e-9)
+
+
+def test_few_shot_reusability_is_what_one_place_would_have_found(tmp_path: Path) -> None:
+    job = replace(JOB, validation=Validation(width=4, examples=(1, 4), draws=3))
+    site = GroupedSite(tmp_path / "run", job)
+    site.learn()
+    answers, names = site.state.answers, site.state.holdings.classes
+    images = [of_class(name) for name in names]
+    labels = np.repeat(np.arange(len(names)), [len(own) for own in images])
+    for step in range(2):
+        tasks = answers.tasks[6 * step : 6 * step + 6]
+        for model in np.flatnonzero(~np.isnan(answers.score[0, 6 * step])):
+            stack = stack_files([FILES[model]])
+            features = penultimate_features(stack, np.concatenate(images)).astype(np.float64)
+            own = features.shape[2]
+            features = features @ feature_signs(own, 4) if own > 4 else features
+            features = np.pad(features, ((0, 0), (0, 0), (0, 4 - features.shape[2])))
+            sums = head_accuracy.psi_statistics(features, labels, len(names))
+            random = np.random.default_rng([SEED, 3, step])
+            expected = few_shot_accuracy.combine([sums], tasks, (1, 4), draws=3, random=random)
+            found = answers.score[:, 6 * step : 6 * step + 6, model]
+            # A synthetic row may lie so near a border that rounding moves it across.
+            assert np.abs(found - expected[:, :, 0]).max() < 0.02
+    assert not questions(site, HeadCorrect)
+    assert not any(query.halved for _, _, query in questions(site, HeadStatistics))
+    assert set(answers.feature_level.tolist()) == {0, 1}
 
 
 def test_more_questions_give_the_same(
@@ -179,10 +207,10 @@ def test_scores_of_outputs_are_what_one_place_would_have_found(
     site = GroupedSite(tmp_path / "run", with_validation(function))
     site.learn()
     answers, names = site.state.answers, site.state.holdings.classes
-    for task, model in np.argwhere(~np.isnan(answers.score)):
+    for task, model in np.argwhere(~np.isnan(answers.score[0])):
         own = [names[place] for place in answers.tasks[task]]
         expected = centralised_scores(model, own, function)
-        assert answers.score[task, model] == pytest.approx(expected, abs=1e-9)
+        assert answers.score[0, task, model] == pytest.approx(expected, abs=1e-9)
     assert not questions(site, HeadStatistics)
     assert len(questions(site, LeepLikelihood)) == (2 * 2 * 8 if function == "leep" else 0)
 
@@ -256,7 +284,7 @@ def test_class_outputs_are_asked_once_for_each_provider_and_model(site: GroupedS
     seen = np.flatnonzero(answers.known)
     assert set(asked) == {(provider, DIGESTS[model]) for provider in DATA for model in seen}
     assert {query_id.step for _, query_id, _ in questions(site, ClassOutputs)} == {0, 1}
-    assert answers.known.tolist() == (~np.isnan(answers.score).all(axis=0)).tolist()
+    assert answers.known.tolist() == (~np.isnan(answers.score[0]).all(axis=0)).tolist()
 
 
 def test_what_models_say_is_summed_over_all_holders(site: GroupedSite) -> None:

@@ -220,7 +220,7 @@ def test_an_answer_that_does_not_fit_itself_is_not_used(
 
 
 def test_features_of_any_length_bound_their_sums_by_their_squares() -> None:
-    query = HeadStatistics((A,), ("ant",), width=2, unit_length=False)
+    query = HeadStatistics((A,), ("ant",), width=2, unit_length=False, halved=True)
     x = np.array([[30.0, -4.0], [10.0, 8.0]])
     answer: Answer = {
         "sums": x.sum(axis=0)[None, None],
@@ -245,7 +245,7 @@ def test_a_row_moves_a_likelihood_by_less_than_28() -> None:
 @given(st.integers(1, 30))
 def test_the_diagonal_of_packed_products_is_found(width: int) -> None:
     """Unit vectors along each axis: as many rows as there are axes, products the unit matrix."""
-    query = HeadStatistics((A,), ("ant",), width, unit_length=True)
+    query = HeadStatistics((A,), ("ant",), width, unit_length=True, halved=True)
     packed = np.eye(width)[np.triu_indices(width)]
     assert len(packed) == packed_length(width)
     answer: Answer = {

@@ -154,7 +154,7 @@ def test_nce_and_leep_of_models_of_different_architectures() -> None:
 def test_heads_and_their_accuracy(width: int, unit_length: bool) -> None:
     parts = [
         heads_of.FeatureSums(answer["sums"], answer["products"], answer["rows"])
-        for answer in ask_all(HeadStatistics(MODELS, CLASSES, width, unit_length))
+        for answer in ask_all(HeadStatistics(MODELS, CLASSES, width, unit_length, True))
     ]
     heads = heads_of.solve_heads(parts, TASKS)
     answers = ask_all(HeadCorrect(MODELS, CLASSES, unit_length, TASKS, heads.weights, heads.biases))
@@ -183,6 +183,23 @@ def test_heads_and_their_accuracy(width: int, unit_length: bool) -> None:
             assert accuracy[task, model] == pytest.approx(np.mean(hits), abs=1e-9)
 
 
+def test_sums_over_all_rows_are_those_of_both_halves() -> None:
+    whole, half = (ask_all(HeadStatistics(MODELS, CLASSES, 9, False, halved))
+                   for halved in (False, True))  # fmt: skip
+    images, labels = pooled()
+    for model, digest in enumerate(MODELS):
+        found = penultimate_features(stack_files([FILES[digest]]), images)[0].astype(np.float64)
+        found = found @ feature_signs(found.shape[1], 9) if found.shape[1] > 9 else found
+        found = np.pad(found, ((0, 0), (0, 9 - found.shape[1])))
+        expected = heads_of.psi_statistics(found[None], labels, len(CLASSES))
+        for name in ("sums", "products"):
+            summed = np.sum([answer[name][model] for answer in whole], axis=0)
+            np.testing.assert_allclose(summed, getattr(expected, name)[0], rtol=1e-5, atol=1e-5)
+    for all_rows, some in zip(whole, half, strict=True):
+        assert (all_rows["rows"] >= some["rows"]).all()
+        assert all_rows["rows"].sum() > some["rows"].sum()
+
+
 def test_a_class_that_is_not_held_gives_zeros() -> None:
     answer = ask(ProviderId("dave"), ClassOutputs(MODELS, CLASSES, outputs=6))
     assert answer["rows"].tolist() == [0, 0, 0, 2, 8]
@@ -205,7 +222,7 @@ def test_a_model_with_more_outputs_than_there_is_room_for_is_refused(query: Quer
 
 
 @pytest.mark.parametrize(
-    "query", [ClassOutputs(MODELS, CLASSES, 6), HeadStatistics(MODELS, CLASSES, 4, True)]
+    "query", [ClassOutputs(MODELS, CLASSES, 6), HeadStatistics(MODELS, CLASSES, 4, True, True)]
 )
 def test_models_of_other_images_are_refused(query: Query) -> None:
     with pytest.raises(Refused) as caught:

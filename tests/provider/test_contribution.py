@@ -34,7 +34,7 @@ CLASSES = ("ant", "bee", "cat")
 FEATURES = ClassFeatureSums(digest_of(BACKBONE), ("bee", "ant", "cat", "ant"), 6)
 OUTPUTS = ClassOutputs((A, B), CLASSES, 3)
 LIKELIHOOD = LeepLikelihood((A,), CLASSES, np.array([[0, 1, 2]], np.int32), np.ones((1, 1, 3, 3)))
-STATISTICS = HeadStatistics((A,), CLASSES, 2, True)
+STATISTICS = HeadStatistics((A,), CLASSES, 2, True, True)
 CORRECT = HeadCorrect(
     (A,), CLASSES, True, np.array([[0, 1, 2]], np.int32), np.ones((1, 1, 3, 2)), np.ones((1, 1, 3))
 )

@@ -76,7 +76,7 @@ def questions_about(*classes: str) -> list[Query]:
     return [
         ClassOutputs((A,), classes, 3),
         LeepLikelihood((A,), classes, TASK, np.zeros((1, 1, 2, 3))),
-        HeadStatistics((A,), classes, 3, True),
+        HeadStatistics((A,), classes, 3, True, True),
         HeadCorrect((A,), classes, True, TASK, np.zeros((1, 1, 2, 3)), np.zeros((1, 1, 2))),
     ]
 

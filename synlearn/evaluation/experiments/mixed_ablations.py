@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from synlearn.errors import InputError
 from synlearn.evaluation.experiments.mixed_ablation_kinds import Ablation
@@ -25,6 +24,7 @@ from synlearn.mre.classification_training import (
     GatheredClasses,
     LearningPlan,
 )
+from synlearn.mre.levels import draw_instances, nearest_level
 from synlearn.mre.model import standard_scores
 from synlearn.zoo.feature_cache import planes
 
@@ -43,7 +43,8 @@ class LearningSide:
 
     Attributes:
         tasks: (t, w) positions of classes of data.
-        score: (t, m) true reusability, higher is better; NaN where it is not known.
+        score: (levels, t, m) true reusability, higher is better; NaN where it is not known.
+        levels: Numbers of examples that it is for; one where it is not told apart.
         responses: (c, m, z) float32 p(z | y); see `GatheredClasses`.
         pictures: (n, 32, 32, 3) uint8.
         labels: (n,) positions of classes.
@@ -53,6 +54,7 @@ class LearningSide:
 
     tasks: Indices
     score: Float64
+    levels: tuple[int, ...]
     responses: Float32
     pictures: NDArray[np.uint8]
     labels: Indices
@@ -166,19 +168,20 @@ class Ablations:
         # Always both, tasks first: smaller subsets of one seed then lie within larger ones.
         tasks = np.sort(_some(random, len(learning.tasks), ablation.tasks, "tasks"))
         models = np.sort(_some(random, len(learning.models), ablation.models, "models"))
-        features, feature_task = self._targets(learning.tasks[tasks], ablation, seed)
+        targets = self._targets(learning.tasks[tasks], ablation, seed)
         return (
             GatheredClasses(
-                v_star=torch.from_numpy(-learning.score[np.ix_(tasks, models)]),
+                v_star=torch.from_numpy(-learning.score[:, tasks[:, None], models]),
                 responses=torch.from_numpy(learning.responses[:, models]),
                 task_classes=torch.from_numpy(learning.tasks[tasks]),
-                features=features,
-                feature_task=feature_task,
+                features=torch.from_numpy(targets.features),
+                feature_task=torch.from_numpy(targets.task),
+                feature_level=torch.from_numpy(nearest_level(targets.k, learning.levels)),
             ),
             learning.models.select(models),
         )
 
-    def _targets(self, tasks: Indices, ablation: Ablation, seed: int) -> tuple[Tensor, Tensor]:
+    def _targets(self, tasks: Indices, ablation: Ablation, seed: int) -> "_Targets":
         """Means of K images of each class, of several target datasets of each task."""
         random = np.random.default_rng([seed, _TARGETS])
         features, _ = self.features(ablation, seed)
@@ -191,16 +194,23 @@ class Ablations:
                 f"a class has {min(map(len, rows.values()))} images, but K is up to {most}; use a "
                 "smaller K."
             )
-        found = np.empty(
-            (len(tasks), self._training.draws, tasks.shape[1], features.shape[1]), np.float32
-        )
-        for task, draw in np.ndindex(*found.shape[:2]):
-            k = int(random.integers(least, most + 1))
+        index = np.repeat(np.arange(len(tasks)), self._training.draws)
+        instances = draw_instances(least, most, len(index), random)
+        found = np.empty((len(index), tasks.shape[1], features.shape[1]), np.float32)
+        for row, (task, k) in enumerate(zip(index, instances, strict=True)):
             for place, label in enumerate(tasks[task].tolist()):
                 own = random.choice(rows[label], k, replace=False)
-                found[task, draw, place] = features[own].mean(axis=0)
-        index = np.repeat(np.arange(len(tasks)), self._training.draws)
-        return torch.from_numpy(found.reshape(-1, *found.shape[2:])), torch.from_numpy(index)
+                found[row, place] = features[own].mean(axis=0)
+        return _Targets(found, index, instances)
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """features: (n, w, f); task: (n,) index of the task of each, rising; k: (n,) instances."""
+
+    features: Float32
+    task: Indices
+    k: Indices
 
 
 def features_of(backbone: Backbone, pictures: NDArray[np.uint8]) -> Float32:

@@ -24,7 +24,7 @@ from synlearn.atomic import write_atomically
 from synlearn.datasets.mixed_plan import Part
 from synlearn.datasets.mixed_pool import Indices, MixedPool
 from synlearn.datasets.mixed_tasks import MixedTask, draw_rows
-from synlearn.evaluation.experiments.few_shot_heads import head_accuracy
+from synlearn.few_shot_heads import head_accuracy
 from synlearn.worker_process import start_worker
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.feature_cache import Responses

@@ -58,7 +58,37 @@ def test_padding_has_no_part_in_the_statistics() -> None:
     made = metric()
     rows = MODELS.values[MODELS.present]
     torch.testing.assert_close(made.model_mean, rows.mean(dim=0))
-    torch.testing.assert_close(made.model_scale, rows.std(dim=0).mean())
+    torch.testing.assert_close(made.model_scale, rows.std(dim=0))
+
+
+def test_each_kind_of_number_counts_for_as_much() -> None:
+    """Two numbers of one kind have the variance of five of another; one that is still has less."""
+    values = MODELS.values.clone()
+    values[:, :, :2] *= 100
+    values[:, :, 6] = 1.0
+    made = ClassificationMetric(replace(SPEC, model_blocks=(2, 5)), torch.Generator())
+    made.standardise(TASKS, ClassSets(values, MODELS.present))
+    rows = (values[MODELS.present] - made.model_mean) / made.model_scale
+    variance = rows.var(dim=0)
+    torch.testing.assert_close(variance[:2].sum(), torch.tensor(3.5))
+    torch.testing.assert_close(variance[2:6].sum(), torch.tensor(3.5 * 4 / 5))
+    assert variance[6] == 0
+    assert (rows[:, 6] == 0).all()
+    with pytest.raises(ValueError, match="are not 7 numbers"):
+        replace(SPEC, model_blocks=(2, 4))
+
+
+def test_dropout_leaves_inputs_out() -> None:
+    """What is left out has the mean of the learning models: zero, once standardised."""
+    made = metric()
+    kept = torch.ones(3, *MODELS.values.shape)
+    torch.testing.assert_close(
+        made.forward(TASKS, MODELS, kept).distance, made.forward(TASKS, MODELS).distance
+    )
+    mean = ClassSets(made.model_mean.expand_as(MODELS.values), MODELS.present)
+    torch.testing.assert_close(
+        made.forward(TASKS, MODELS, 0 * kept).distance, made.forward(TASKS, mean).distance
+    )
 
 
 def test_a_seed_gives_the_same_metric() -> None:

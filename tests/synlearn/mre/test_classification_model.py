@@ -76,11 +76,12 @@ def test_scores_are_standardised_over_the_models() -> None:
 def test_learned_classes_are_means_over_all_their_target_datasets() -> None:
     """Unit instances about two of three classes; their variance is 1 - |mean|^2."""
     gathered = GatheredClasses(
-        v_star=torch.zeros(2, 1),
+        v_star=torch.zeros(1, 2, 1),
         responses=torch.zeros(3, 1, 1),
         task_classes=torch.tensor([[0, 2], [2, -1]]),
         features=torch.tensor([[[1.0, 0], [0, 0.2]], [[0.5, 0], [0, 0.4]], [[0, 0.6], [9, 9]]]),
         feature_task=torch.tensor([0, 0, 1]),
+        feature_level=torch.zeros(3, dtype=torch.int64),
     )
     learned = learned_classes(gathered)
     torch.testing.assert_close(learned.means, torch.tensor([[0.75, 0], [0, 0.4]]))

@@ -35,11 +35,12 @@ def world() -> tuple[GatheredClasses, ClassSets]:
     feature_task = np.repeat(np.arange(30), 4)
     features = centres[tasks[feature_task]] + 0.1 * random.normal(size=(120, 3, WIDTH))
     gathered = GatheredClasses(
-        v_star=-torch.from_numpy(held.astype(np.float64)),
+        v_star=-torch.from_numpy(held.astype(np.float64))[None],
         responses=torch.from_numpy(responses),
         task_classes=torch.from_numpy(tasks),
         features=torch.from_numpy(features.astype(np.float32)),
         feature_task=torch.from_numpy(feature_task),
+        feature_level=torch.zeros(len(feature_task), dtype=torch.int64),
     )
     return gathered, models
 
@@ -56,7 +57,7 @@ def agreement(trained: ClassificationLearner) -> float:
     with torch.no_grad():
         distance = trained.metric.forward(gathered.target_datasets(np.arange(0, 120, 4)), models)
     mean = distance.distance.double().mean(dim=0)
-    pairs = zip(mean, gathered.v_star, strict=True)
+    pairs = zip(mean, gathered.v_star[0], strict=True)
     return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]))
 
 

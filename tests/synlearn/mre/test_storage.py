@@ -111,11 +111,11 @@ def test_a_damaged_index_is_named(text: bytes, saved: Path) -> None:
     assert error(saved) == f"{saved / INDEX} is damaged; copy the model again."
 
 
-@pytest.mark.parametrize("text", [b"[]", b"null", b"{}", b'{"format": "synlearn-mre/2"}'])
+@pytest.mark.parametrize("text", [b"[]", b"null", b"{}", b'{"format": "synlearn-mre/3"}'])
 def test_another_format_is_named(text: bytes, saved: Path) -> None:
     damage(saved, INDEX, lambda _: text)
     assert error(saved) == (
-        f"{saved / INDEX} is not in the format synlearn-mre/1; learn the model again."
+        f"{saved / INDEX} is not in the format synlearn-mre/2; learn the model again."
     )
 
 

@@ -12,7 +12,9 @@ from synlearn.zoo.class_specification import (
     class_vectors,
 )
 from synlearn.zoo.feature_cache import compute_responses
-from synlearn.zoo.feature_profile import feature_profile, profile_width
+from synlearn.zoo.feature_profile import feature_profile
+from synlearn.zoo.feature_similarity import feature_similarity
+from synlearn.zoo.few_shot_profile import anchor_tasks, few_shot_profile
 from synlearn.zoo.picture_anchors import anchor_set
 from tests import mixed
 from tests.synlearn.zoo.mixed_zoo import mixed_zoo
@@ -60,14 +62,22 @@ def test_each_model_has_a_row_for_each_class(zoo: Zoo) -> None:
         assert own.shape == (len(zoo.card(model).outputs), 6)
         assert np.array_equal(own, direct[model].probabilities.T.astype(np.float32))
         row = found.ids.index(model)
-        assert np.array_equal(found.profiles[row], feature_profile(direct[model].features, ANCHORS))
+        features = direct[model].features
+        parts = (
+            feature_profile(features, ANCHORS),
+            few_shot_profile(features, anchor_tasks(ANCHORS)),
+            feature_similarity(features, ANCHORS),
+        )
+        assert np.array_equal(found.profiles[row], np.concatenate(parts))
+        assert found.blocks(Generator.PROFILED) == (2, *map(len, parts))
     widths = {generator: found.vectors(generator)[0].shape[1] for generator in Generator}
     assert widths == {
-        Generator.PROFILED: 2 + profile_width(ANCHORS),
+        Generator.PROFILED: 2 + found.profiles.shape[1],
         Generator.RESPONSES: 6,
         Generator.SOFT: 2,
         Generator.TERNARY: 2,
     }
+    assert {own: sum(found.blocks(own)) for own in Generator} == widths
     assert len({found.source(generator) for generator in Generator}) == 4
     some = found.select(zoo.ids[::-2])
     assert some.ids == zoo.ids[::-2]

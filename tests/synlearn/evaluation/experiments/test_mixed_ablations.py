@@ -41,7 +41,8 @@ def world() -> Ablations:
     )
     learning = LearningSide(
         tasks=tasks,
-        score=random.random((9, MODELS)),
+        score=random.random((2, 9, MODELS)),
+        levels=(1, 3),
         responses=random.dirichlet(np.ones(OUTPUTS), (CLASSES, MODELS)).astype(np.float32),
         pictures=pictures,
         labels=np.repeat(np.arange(CLASSES), IMAGES),

@@ -7,7 +7,6 @@ import torch
 from synlearn.datasets.mixed_plan import Part
 from synlearn.datasets.mixed_tasks import MixedTask, evaluation_tasks
 from synlearn.errors import InputError
-from synlearn.evaluation.experiments.few_shot_heads import head_accuracy
 from synlearn.evaluation.experiments.mixed_truth import (
     DRAWS,
     HALVES,
@@ -17,6 +16,7 @@ from synlearn.evaluation.experiments.mixed_truth import (
     measure_truth,
     true_accuracies,
 )
+from synlearn.few_shot_heads import head_accuracy
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.feature_cache import Responses
 from tests import mixed

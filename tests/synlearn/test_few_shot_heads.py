@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from synlearn.evaluation.experiments.few_shot_heads import PENALTY, head_accuracy
+from synlearn.few_shot_heads import PENALTY, head_accuracy
 
 RANDOM = np.random.default_rng(0)
 
