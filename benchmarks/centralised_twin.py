@@ -22,10 +22,10 @@ import torch
 from scipy.special import stdtrit
 
 from coordinator.grouped_job import GroupedJob
-from coordinator.grouped_run import update_learner
 from coordinator.grouped_state import GroupedState, Sizes, initial_grouped_state
 from coordinator.holdings import Holdings
 from coordinator.job import read_job
+from coordinator.metric_learning import update_learner
 from protocols.ids import ProviderId
 from protocols.queries import feature_signs
 from synlearn.class_tasks import ClassEnvironment

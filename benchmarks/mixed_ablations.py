@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from coordinator.class_answers import ClassAnswers
 from coordinator.grouped_job import GroupedJob
 from coordinator.job import read_job
+from coordinator.metric_learning import learning_plan
 from coordinator.named_tensors import unprefixed
 from protocols.queries.describe import unpack_names
 from synlearn.atomic import write_atomically
@@ -60,9 +61,7 @@ from synlearn.evaluation.results_file import write_results
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetricSpec
 from synlearn.mre.classification_model import ClassificationMRE
-from synlearn.mre.classification_training import LearningPlan
 from synlearn.mre.storage import load_mre
-from synlearn.mre.supervision import AttentionRule
 from synlearn.zoo.class_specification import Generator
 
 Float64: TypeAlias = npt.NDArray[np.float64]
@@ -113,20 +112,9 @@ def ranking_side(data: MixedData, generator: Generator) -> RankingSide:
 
 def training(job: GroupedJob, spec: ClassificationMetricSpec) -> Training:
     """Say how the run learned."""
-    metric, learning = job.metric, job.learning
-    plan = LearningPlan(
-        total_updates=learning.updates_per_round * learning.rounds,
-        batch_tasks=metric.batch_tasks,
-        batch_models=metric.batch_models,
-        margin=metric.margin,
-        pairs=metric.pairs,  # type: ignore[arg-type]  # one of the setting's choices
-        keep_triplets=metric.keep_triplets,
-        attention_weight=metric.attention_weight,
-        attention_rule=AttentionRule(metric.gamma_1, metric.gamma_2),
-        learning_rate=metric.learning_rate,
-    )
+    learning = job.learning
     ks = (learning.k_least, learning.k_most)
-    return Training(spec, plan, metric.weight_decay, ks, learning.draws)
+    return Training(spec, learning_plan(job), job.metric.weight_decay, ks, learning.draws)
 
 
 def picture(data: MixedData, model: ClassificationMRE) -> SpacePoints:

@@ -124,7 +124,7 @@ class Bench:
     def fusion(self, name: str, size: int) -> dict[str, Plain]:
         """`rank_with_evidence` from a zoo on disk: it reads and runs all models."""
         model = untrained(BACKBONES[name], MEMBERS[0], self._known)
-        stored = made_up_fusion(model, WAYS, EXAMPLES)
+        stored = made_up_fusion(EXAMPLES)
         zoo = zoo_of(self._root, self._entries, size)
         model.project(zoo, self._known.select(zoo.ids))
         passed = median(lambda: self._pass(model), self._runs(name))

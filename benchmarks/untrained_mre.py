@@ -6,9 +6,8 @@ import numpy as np
 import torch
 
 from coordinator.grouped_job import GroupedMetric
-from synlearn.fusion.coregionalisation import Covariances
 from synlearn.fusion.fused import METRIC, FittedFusion
-from synlearn.fusion.storage import StoredFusion
+from synlearn.fusion.regression import Weights
 from synlearn.mre.backbone import Backbone, BackboneSpec
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
@@ -20,7 +19,6 @@ from synlearn.zoo.class_specification import ClassSpecifications, Generator
 
 LEARNED_CLASSES: Final = 143
 """Classes that providers of the mixed experiment hold."""
-REFERENCE_TASKS: Final = 96
 
 
 def untrained(spec: BackboneSpec, members: int, known: ClassSpecifications) -> ClassificationMRE:
@@ -51,12 +49,7 @@ def untrained(spec: BackboneSpec, members: int, known: ClassSpecifications) -> C
     )
 
 
-def made_up_fusion(model: ClassificationMRE, ways: int, k: int) -> StoredFusion:
-    """Return a fusion in which each source says a little, and models go together."""
+def made_up_fusion(k: int) -> FittedFusion:
+    """Return a fusion in which each source says a little."""
     sources = (METRIC, Direct.RIDGE, Direct.LOGME, Direct.LEEP)
-    half = 0.5 * (0.5 * np.eye(len(sources) + 1) + 0.5)
-    generator = torch.Generator().manual_seed(1)
-    width = model.backbone.spec.features
-    tasks = torch.randn(REFERENCE_TASKS, ways, width, generator=generator) / width**0.5
-    fitted = FittedFusion(tuple(str(s) for s in sources), {k: Covariances(half, half)})
-    return StoredFusion(fitted, tasks)
+    return FittedFusion(tuple(map(str, sources)), {k: Weights(np.full(len(sources), 0.2), 0.5)})

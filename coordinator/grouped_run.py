@@ -16,6 +16,7 @@ from coordinator.class_validation import ClassValidation
 from coordinator.grouped_job import GroupedJob
 from coordinator.grouped_state import GroupedState, grouped_state_tensors
 from coordinator.holdings import Counts
+from coordinator.metric_learning import update_learner
 from coordinator.pretraining import FeaturePretraining
 from coordinator.progress import Progress
 from coordinator.questions import Phase, Questions
@@ -28,21 +29,14 @@ from synlearn.class_tasks import ClassEnvironment, ClassSample
 from synlearn.mre.backbone import save_backbone
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE, learned_classes
-from synlearn.mre.classification_training import (
-    ClassificationLearner,
-    GatheredClasses,
-    LearningPlan,
-    StepLoss,
-)
 from synlearn.mre.levels import nearest_level
 from synlearn.mre.model import Provenance
 from synlearn.mre.pretraining import HingeSum
-from synlearn.mre.supervision import AttentionRule
 from synlearn.validation import nce
 from synlearn.zoo.class_specification import Generator
 
-_UPDATES, _TARGETS, _SYNTHETIC = 1, 2, 3
-"""Keep these draws apart from the environment's, and from each other."""
+_TARGETS, _SYNTHETIC = 2, 3
+"""Keep these draws apart from each other, the environment's (0) and the updates' (1)."""
 _FIRST_MASKED = 2**24
 """Last number of the id of a round's first masked question; plain ones come before."""
 _QUESTIONS = 8
@@ -283,36 +277,3 @@ class GroupedRun:
 
     def _digests(self, models: Counts) -> tuple[str, ...]:
         return tuple(self._models.digests[model] for model in models.tolist())
-
-
-def update_learner(
-    job: GroupedJob,
-    learner: ClassificationLearner,
-    gathered: GatheredClasses,
-    specifications: ClassSets,
-    round_index: int,
-) -> StepLoss:
-    """Take one round's gradient steps, as the job's settings have them.
-
-    Args:
-        job: Its [metric] and [learning] say how.
-        learner: Changed in place.
-        gathered: What to learn from.
-        specifications: Of the models.
-        round_index: Seeds the minibatches, with the job's seed.
-    """
-    settings, updates = job.metric, job.learning.updates_per_round
-    plan = LearningPlan(
-        total_updates=updates * job.learning.rounds,
-        batch_tasks=settings.batch_tasks,
-        batch_models=settings.batch_models,
-        margin=settings.margin,
-        pairs=settings.pairs,  # type: ignore[arg-type]  # one of the setting's choices
-        keep_triplets=settings.keep_triplets,
-        attention_weight=settings.attention_weight,
-        attention_rule=AttentionRule(settings.gamma_1, settings.gamma_2),
-        learning_rate=settings.learning_rate,
-        dropout=settings.dropout,
-    )
-    random = np.random.default_rng([job.seed, _UPDATES, round_index])
-    return learner.update(gathered, specifications, plan, updates, random)

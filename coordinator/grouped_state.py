@@ -8,6 +8,7 @@ import torch
 from coordinator.class_answers import ClassAnswers
 from coordinator.grouped_job import GroupedJob
 from coordinator.holdings import Holdings
+from coordinator.metric_learning import new_learner
 from coordinator.named_tensors import (
     Tensors,
     optimiser_tensors,
@@ -21,8 +22,7 @@ from protocols.queries import pack_names
 from protocols.queries.describe import unpack_names
 from synlearn.errors import InputError
 from synlearn.mre.backbone import Backbone
-from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
-from synlearn.mre.classification_training import ClassificationLearner, Precision
+from synlearn.mre.classification_training import ClassificationLearner
 
 
 @dataclass(slots=True)
@@ -67,18 +67,7 @@ class Sizes:
 
 def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> GroupedState:
     """Return the state before the first round, drawn from the job's seed."""
-    settings = job.metric
     backbone = initial_backbone(job.pretraining, sizes.channels, job.seed)
-    spec = ClassificationMetricSpec(
-        task_features=job.pretraining.features,
-        model_features=sum(sizes.specification),
-        model_blocks=sizes.specification,
-        width=settings.width,
-        hidden=settings.hidden,
-        members=settings.members,
-        distance=settings.distance,  # type: ignore[arg-type]  # one of the setting's choices
-    )
-    metric = ClassificationMetric(spec, torch.Generator().manual_seed(job.seed))
     return GroupedState(
         pretraining_rounds=0,
         learning_rounds=0,
@@ -93,7 +82,7 @@ def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> 
             width=job.pretraining.features,
             levels=len(job.validation.levels),
         ),
-        learner=ClassificationLearner(metric, settings.weight_decay, *_device(settings.device)),
+        learner=new_learner(job, sizes.specification, job.seed),
     )
 
 
@@ -149,9 +138,3 @@ def _restored(job: GroupedJob, sizes: Sizes, tensors: Tensors) -> GroupedState:
     if scaler:
         state.learner.scaler.load_state_dict(scaler)
     return state
-
-
-def _device(wanted: str) -> tuple[str, Precision]:
-    """Where to learn, and with which precision: not all cards have bfloat16."""
-    cuda = wanted == "cuda" or (wanted == "auto" and torch.cuda.is_available())
-    return ("cuda", "float16") if cuda else ("cpu", "float32")

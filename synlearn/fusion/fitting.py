@@ -1,8 +1,8 @@
 """Fitting the fusion on learning tasks that its metric has not seen.
 
 A metric looks better on the tasks and models that it learned from than on others, so scores that
-the fusion is fitted on have to come from a metric that was trained without these models (and,
-where the task's classes are to count as new, without these classes). Test tasks take no part.
+the fusion is fitted on have to come from a metric that was trained without these models and without
+these classes (`cross_fitting.py`). Test tasks take no part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from synlearn.errors import InputError
-from synlearn.fusion.coregionalisation import Directions, Float64, Moments, fit
 from synlearn.fusion.fused import METRIC, FittedFusion, standardised
+from synlearn.fusion.regression import Float64, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,19 @@ class HeldOutTasks:
         v_star: (n, m) true reusability of the candidates, from other rows than the examples; higher
             is better.
         scores: (n, m) of each source, higher is better.
-        kernel: (m, m) of the candidates, see `task_kernel`.
     """
 
     k: NDArray[np.int64]
     v_star: Float64
     scores: Mapping[str, Float64]
-    kernel: Float64
 
-    def rows(self, sources: Sequence[str], k: int) -> Float64:
-        """Return reusability and the sources at K, standardised, (tasks, 1 + sources, m)."""
-        at = self.k == k
-        parts = [self.v_star[at], *(self.scores[name][at] for name in sources)]
-        return np.stack([standardised(part) for part in parts], axis=1)
+    def sources(self, names: Sequence[str], k: int) -> Float64:
+        """Return the sources at K, standardised, (tasks, sources, m)."""
+        return np.stack([standardised(self.scores[name][self.k == k]) for name in names], axis=1)
+
+    def reusability(self, k: int) -> Float64:
+        """Return true reusability at K, standardised, (tasks, m)."""
+        return standardised(self.v_star[self.k == k])
 
 
 def fit_fusion(
@@ -63,12 +63,12 @@ def fit_fusion(
         raise InputError("there is no learning task to fit the fusion on.")
     by_k = {}
     for k in ks:
-        moments = [
-            Moments.of(Directions.of(group.kernel), group.rows(sources, k))
-            for group in groups
-            if (group.k == k).any()
-        ]
-        by_k[k] = fit(moments)
+        said = [group.sources(sources, k).swapaxes(1, 2) for group in groups]
+        true = [group.reusability(k) for group in groups]
+        by_k[k] = fit(
+            np.concatenate([own.reshape(-1, len(sources)) for own in said]),
+            np.concatenate([own.ravel() for own in true]),
+        )
     return FittedFusion(tuple(sources), by_k, dict(provenance))
 
 
@@ -86,7 +86,7 @@ def coverage(fitted: FittedFusion, groups: Sequence[HeldOutTasks], k: int, level
     for group in groups:
         for place in np.flatnonzero(group.k == k):
             own = {name: group.scores[name][place] for name in fitted.sources}
-            found = fitted.fuse(own, group.kernel, k)
+            found = fitted.fuse(own, k)
             miss = np.abs(standardised(group.v_star[place]) - found.mean)
-            inside.append(miss <= reach * np.sqrt(np.diag(found.covariance)))
+            inside.append(miss <= reach * np.sqrt(found.variance))
     return float(np.mean(inside))

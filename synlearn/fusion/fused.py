@@ -6,13 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from synlearn.errors import InputError
-from synlearn.fusion.coregionalisation import (
-    Covariances,
-    Directions,
-    Float64,
-    Posterior,
-    posterior,
-)
+from synlearn.fusion.regression import Float64, Posterior, Weights, posterior
 
 METRIC = "metric"
 """The source that runs no model: the learned metric's score, the prior of all other evidence."""
@@ -23,21 +17,20 @@ CONSTANT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class FittedFusion:
-    """Covariances of reusability and sources by number of examples.
+    """Weights of the sources by number of examples.
 
     Attributes:
         sources: Names, the metric first.
-        by_k: Covariances at some numbers of examples of a class; rows are reusability, then the
-            sources in order.
+        by_k: Their weights, in this order, at some numbers of examples of a class.
         provenance: What they were fitted on.
     """
 
     sources: tuple[str, ...]
-    by_k: Mapping[int, Covariances]
+    by_k: Mapping[int, Weights]
     provenance: Mapping[str, str | int | float] = field(default_factory=dict)
 
-    def at(self, k: float) -> Covariances:
-        """Covariances at k examples of a class: between fitted ones, linear in log k.
+    def at(self, k: float) -> Weights:
+        """Weights at k examples of a class: between fitted ones, linear in log k.
 
         Outside, those of the nearest fitted number.
         """
@@ -46,19 +39,18 @@ class FittedFusion:
         low = int(place)
         high, share = min(low + 1, len(known) - 1), place - low
         one, other = self.by_k[known[low]], self.by_k[known[high]]
-        return Covariances(
-            (1 - share) * one.shared + share * other.shared,
-            (1 - share) * one.own + share * other.own,
+        return Weights(
+            (1 - share) * one.weights + share * other.weights,
+            (1 - share) * one.variance + share * other.variance,
         )
 
-    def fuse(self, scores: Mapping[str, Float64], kernel: Float64, k: float) -> Posterior:
+    def fuse(self, scores: Mapping[str, Float64], k: float) -> Posterior:
         """Reusability of candidate models given what sources say of them.
 
         In units of the candidates' standard deviation of reusability, zero being their mean.
 
         Args:
             scores: (m,) of every source, higher is better.
-            kernel: (m, m), see `task_kernel`.
             k: Examples of a class.
 
         Raises:
@@ -71,7 +63,7 @@ class FittedFusion:
                 "all of them, or rank by the metric alone."
             )
         known = standardised(np.stack([scores[name] for name in self.sources]))
-        return posterior(self.at(k), Directions.of(kernel), known)
+        return posterior(self.at(k), known)
 
 
 def standardised(scores: Float64) -> Float64:
@@ -97,18 +89,4 @@ def standardised(scores: Float64) -> Float64:
     largest = np.abs(values).max(axis=-1, keepdims=True)
     constant = deviation <= CONSTANT * np.maximum(largest, np.finfo(float).tiny)
     found: Float64 = np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
-    return found
-
-
-def task_kernel(scores: Float64) -> Float64:
-    """Which candidates go together: the mean, over learning tasks, of products of their scores.
-
-    Args:
-        scores: (t, m), what the metric says of m candidates for t of the tasks it was learned on.
-
-    Returns:
-        (m, m), symmetric and positive semi-definite, with a mean of 1 on the diagonal.
-    """
-    rows = standardised(scores)
-    found: Float64 = rows.T @ rows / len(rows)
     return found

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from synlearn.fusion.coregionalisation import Posterior
+from synlearn.fusion.regression import Posterior
 from synlearn.ranked_models import RankedModels, best_first
 from synlearn.ranking import Ranking
 
@@ -40,11 +40,11 @@ def posterior_ranking(
         provenance: See `Ranking`.
     """
     order = best_first(models, fused.mean)
-    reach = float(ndtri(0.5 + confidence / 2))
+    margin = float(ndtri(0.5 + confidence / 2)) * fused.variance**0.5
     rows = RankedModels(
         models=[models[place] for place in order.tolist()],
         scores=fused.mean[order],
-        margins=reach * np.diag(fused.covariance)[order] ** 0.5,
+        margins=np.full(len(models), margin),
         tied=~_worse_than(fused, int(order[0]), separation)[order],
         tiers=np.array(tiers(fused, order.tolist(), separation)),
     )
@@ -74,6 +74,6 @@ def tiers(fused: Posterior, order: Sequence[int], separation: float) -> list[int
 def _worse_than(fused: Posterior, better: int, separation: float) -> NDArray[np.bool_]:
     """Which models this one is better than with at least this probability, (m,)."""
     gap = fused.mean[better] - fused.mean
-    spread = fused.difference_variance(better) ** 0.5
+    spread = (2 * fused.variance) ** 0.5
     found: NDArray[np.bool_] = (gap > 0) & (gap >= float(ndtri(separation)) * spread)
     return found

@@ -3,25 +3,21 @@
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
-from synlearn.fusion.coregionalisation import Float64
-from synlearn.fusion.fused import METRIC, task_kernel
+from synlearn.fusion.fused import METRIC, FittedFusion
 from synlearn.fusion.ranking import posterior_ranking
-from synlearn.fusion.storage import StoredFusion
+from synlearn.fusion.regression import Float64
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.ranking import Ranking
 from synlearn.scorers.direct import Direct, ModelOutputs, direct_scores
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.feature_cache import compute_responses
 
-_TASKS_AT_ONCE = 48
-
 
 def rank_with_evidence(
     model: ClassificationMRE,
-    fusion: StoredFusion,
+    fusion: FittedFusion,
     images: ArrayLike,
     labels: ArrayLike | None,
     zoo: Zoo,
@@ -48,25 +44,15 @@ def rank_with_evidence(
     by_id = {row.model: row.score for row in prior}
     projected = model.project(zoo)
     scores: dict[str, Float64] = {METRIC: np.array([by_id[name] for name in projected.ids])}
-    wanted = [score for score in Direct if score in fusion.fitted.sources]
+    wanted = [score for score in Direct if score in fusion.sources]
     scores |= _evidence(images, labels, zoo, projected.ids, wanted)
-    kernel = np.zeros((len(projected.ids), len(projected.ids)))
-    if any(own.shared.any() for own in fusion.fitted.by_k.values()):
-        kernel = task_kernel(
-            np.concatenate(
-                [
-                    model.zoo_scores(part, projected).mean(axis=0)
-                    for part in torch.split(fusion.tasks, _TASKS_AT_ONCE)
-                ]
-            )
-        )
     _, counts = np.unique(np.asarray(labels), return_counts=True)
-    fused = fusion.fitted.fuse(scores, kernel, float(counts.min()))
+    fused = fusion.fuse(scores, float(counts.min()))
     return posterior_ranking(
         fused,
         list(projected.ids),
         warning=prior.warning,
-        provenance={**prior.provenance, "fusion": " ".join(fusion.fitted.sources)},
+        provenance={**prior.provenance, "fusion": " ".join(fusion.sources)},
     )
 
 

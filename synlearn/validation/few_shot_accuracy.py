@@ -19,6 +19,7 @@ from torch import Tensor
 
 from synlearn.errors import InputError
 from synlearn.few_shot_heads import head_accuracy
+from synlearn.threads import one_thread
 from synlearn.validation.class_parts import Float64, Tasks, rows_of_tasks
 from synlearn.validation.head_accuracy import FeatureSums
 
@@ -103,7 +104,17 @@ def combine(
         InputError: A task has a class of which there is no row, or no class has two.
     """
     rows_of_tasks(tasks, np.sum([part.rows for part in parts], axis=0))
-    found = gaussians(parts)
+    with one_thread():
+        return _accuracies(gaussians(parts), tasks, examples, draws, random)
+
+
+def _accuracies(
+    found: ClassGaussians,
+    tasks: Tasks,
+    examples: Sequence[int],
+    draws: int,
+    random: np.random.Generator,
+) -> Float64:
     models, classes, width = found.means.shape
     most = max(examples)
     # Centred before it is rounded to float32: a head sees differences between rows alone.

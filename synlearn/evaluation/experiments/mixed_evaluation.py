@@ -22,7 +22,8 @@ from synlearn.evaluation.experiments.mixed_ranking import (
 )
 from synlearn.evaluation.experiments.mixed_report import MixedRun
 from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_scores
-from synlearn.fusion.storage import StoredFusion, has_fusion, load_fusion
+from synlearn.fusion.fused import FittedFusion
+from synlearn.fusion.storage import has_fusion, load_fusion
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.mre.storage import mre_digest
 from synlearn.scorers.direct import ModelOutputs
@@ -166,7 +167,7 @@ def _learned(plan: EvaluationPlan, data: MixedData, direct: DirectScores) -> dic
     return found
 
 
-def _fusion(path: Path) -> StoredFusion | None:
+def _fusion(path: Path) -> FittedFusion | None:
     return load_fusion(path) if has_fusion(path) else None
 
 

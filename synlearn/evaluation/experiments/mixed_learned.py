@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from synlearn.datasets.mixed_pool import MixedPool
 from synlearn.datasets.mixed_tasks import MixedTask, example_rows
 from synlearn.evaluation.experiments.mixed_scores import DirectScores
-from synlearn.fusion.fused import METRIC, task_kernel
-from synlearn.fusion.storage import StoredFusion
+from synlearn.fusion.fused import METRIC, FittedFusion
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.scorers.direct import Direct
@@ -43,13 +42,12 @@ class LearnedScores:
     """Scores of one seed's MRE model, and of its fusion, for the seed's draw of the examples."""
 
     def __init__(
-        self, bench: Bench, model: ClassificationMRE, fusion: StoredFusion | None, seed: int
+        self, bench: Bench, model: ClassificationMRE, fusion: FittedFusion | None, seed: int
     ) -> None:
         self._bench, self._model, self._fusion, self._seed = bench, model, fusion, seed
         sets = ClassSets.of(bench.specifications.vectors(model.generator))
         with torch.inference_mode():
             self._projected = model.metric.project_models(sets)
-        self._kernel = None if fusion is None else task_kernel(self._of_sets(fusion.tasks))
 
     def metric(self, k: int) -> Float64:
         """Return the metric's scores, (t, m); higher is better."""
@@ -71,17 +69,16 @@ class LearnedScores:
             direct: With this seed's draw.
         """
         assert self._fusion is not None  # noqa: S101  # whoever asks has given one
-        assert self._kernel is not None  # noqa: S101
         row = direct.seeds.index(self._seed)
         own = {name: direct.of(name, k)[row].astype(np.float64) for name in Direct}
-        wanted = self._fusion.fitted.sources
+        wanted = self._fusion.sources
         found = []
         for task, prior in enumerate(metric):
             scores: Mapping[str, Float64] = {
                 METRIC: prior,
                 **{name: own[name][task] for name in Direct if name in wanted},
             }
-            found.append(self._fusion.fitted.fuse(scores, self._kernel, k).mean)
+            found.append(self._fusion.fuse(scores, k).mean)
         return np.stack(found)
 
     def _of_sets(self, means: torch.Tensor) -> Float64:

@@ -2,32 +2,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from synlearn.errors import InputError
 from synlearn.fusion import (
     METRIC,
-    Covariances,
     FittedFusion,
     HeldOutTasks,
     Posterior,
+    Weights,
     coverage,
     fit_fusion,
     posterior_ranking,
     standardised,
-    task_kernel,
 )
-from synlearn.fusion.storage import INDEX, TASKS, StoredFusion, load_fusion, save_fusion
-from synlearn.fusion.storage import reference_tasks as references
+from synlearn.fusion.storage import INDEX, load_fusion, save_fusion
 
-
-def covariances(noise: float) -> Covariances:
-    own = np.ones((3, 3)) + np.diag([0.0, 2.0, noise])
-    return Covariances(np.zeros((3, 3)), own)
-
-
-FITTED = FittedFusion((METRIC, "logme"), {1: covariances(4.0), 10: covariances(0.25)})
-KERNEL = np.zeros((6, 6))
+FITTED = FittedFusion(
+    (METRIC, "logme"),
+    {1: Weights(np.array([0.6, 0.1]), 0.6), 10: Weights(np.array([0.2, 0.7]), 0.3)},
+    {"tasks": 12},
+)
 SCORES = {
     METRIC: np.array([0.3, 0.1, -0.2, 0.9, -1.0, -0.1]),
     "logme": np.array([5.0, 7.0, 6.0, 9.0, 4.0, 5.5]),
@@ -44,14 +38,13 @@ def held_out(tasks: int, seed: int) -> HeldOutTasks:
         METRIC: v + random.normal(size=v.shape),
         "logme": v + clear * random.normal(size=v.shape),
     }
-    return HeldOutTasks(k, v, scores, np.zeros((m, m)))
+    return HeldOutTasks(k, v, scores)
 
 
 def test_known_sources_get_the_weights_of_their_precisions() -> None:
     fitted = fit_fusion([held_out(300, 0)], (METRIC, "logme"), {})
     for k, noise in ((1, 2.0), (5, 0.3)):
-        own = fitted.by_k[k].own
-        weights = np.linalg.solve(own[1:, 1:], own[1:, 0])
+        weights = fitted.by_k[k].weights
         # Sources are divided by their deviation, so a weight is a precision times that.
         expected = np.array([1.0 * 2**0.5, (1 + noise**2) ** 0.5 / noise**2])
         assert weights[1] / weights[0] == pytest.approx(expected[1] / expected[0], rel=0.1)
@@ -64,30 +57,41 @@ def test_intervals_cover_other_tasks(k: int, level: float) -> None:
     assert coverage(fitted, [held_out(100, 1)], k, level) == pytest.approx(level, abs=0.03)
 
 
-def test_between_fitted_numbers_covariances_are_linear_in_log_k() -> None:
-    middle = FITTED.at(10**0.5).own
-    np.testing.assert_allclose(middle, (FITTED.at(1).own + FITTED.at(10).own) / 2)
-    np.testing.assert_array_equal(FITTED.at(50).own, FITTED.at(10).own)
-    np.testing.assert_array_equal(FITTED.at(1).own, covariances(4.0).own)
+def test_weights_are_those_of_least_squares() -> None:
+    group = held_out(8, 3)
+    found = fit_fusion([group], (METRIC, "logme"), {}).by_k[5]
+    at = group.k == 5
+    x = np.stack([standardised(group.scores[name][at]).ravel() for name in (METRIC, "logme")])
+    v = standardised(group.v_star[at]).ravel()
+    np.testing.assert_allclose(found.weights, np.linalg.solve(x @ x.T, x @ v))
+    assert found.variance == pytest.approx(np.mean((v - found.weights @ x) ** 2))
+
+
+def test_sources_that_say_the_same_share_the_weight() -> None:
+    group = held_out(20, 0)
+    twice = HeldOutTasks(group.k, group.v_star, {**group.scores, "again": group.scores["logme"]})
+    one = fit_fusion([group], (METRIC, "logme"), {}).by_k[1].weights
+    two = fit_fusion([twice], (METRIC, "logme", "again"), {}).by_k[1].weights
+    np.testing.assert_allclose(two, [one[0], one[1] / 2, one[1] / 2])
+
+
+def test_between_fitted_numbers_weights_are_linear_in_log_k() -> None:
+    middle = FITTED.at(10**0.5)
+    np.testing.assert_allclose(middle.weights, [0.4, 0.4])
+    assert middle.variance == pytest.approx(0.45)
+    assert FITTED.at(50).weights.tolist() == FITTED.at(10).weights.tolist() == [0.2, 0.7]
+    assert FITTED.at(1).weights.tolist() == [0.6, 0.1]
 
 
 def test_the_clearer_source_decides_at_larger_k() -> None:
     logme = standardised(SCORES["logme"])
-    few, many = (FITTED.fuse(SCORES, KERNEL, k).mean for k in (1, 10))
+    few, many = (FITTED.fuse(SCORES, k).mean for k in (1, 10))
     assert np.corrcoef(many, logme)[0, 1] > np.corrcoef(few, logme)[0, 1]
-
-
-def test_kernels_of_zero_leave_nothing_shared() -> None:
-    fitted = fit_fusion([held_out(20, 0)], (METRIC, "logme"), {})
-    assert not fitted.by_k[1].shared.any()
-    other = np.ones((6, 6)) + np.eye(6)
-    with_kernel, without = (fitted.fuse(SCORES, kernel, 1).mean for kernel in (other, KERNEL))
-    np.testing.assert_allclose(with_kernel, without, atol=1e-9)
 
 
 def test_units_and_offsets_of_scores_do_not_matter() -> None:
     moved = {name: 1e3 * scores - 7 for name, scores in SCORES.items()}
-    first, second = (FITTED.fuse(scores, KERNEL, 2).mean for scores in (SCORES, moved))
+    first, second = (FITTED.fuse(scores, 2).mean for scores in (SCORES, moved))
     np.testing.assert_allclose(first, second, atol=1e-9)
 
 
@@ -99,33 +103,21 @@ def test_infinite_scores_count_as_the_largest_and_constant_ones_nothing() -> Non
 
 def test_missing_sources_and_nan_are_refused() -> None:
     with pytest.raises(InputError, match="not here: logme"):
-        FITTED.fuse({METRIC: np.ones(6)}, KERNEL, 1)
+        FITTED.fuse({METRIC: np.ones(6)}, 1)
     with pytest.raises(InputError, match="not a number"):
-        FITTED.fuse(SCORES | {METRIC: np.full(6, np.nan)}, KERNEL, 1)
+        FITTED.fuse(SCORES | {METRIC: np.full(6, np.nan)}, 1)
     with pytest.raises(InputError, match="first source"):
         fit_fusion([held_out(3, 0)], ("logme",), {})
 
 
-def test_a_kernel_has_ones_on_average_and_no_negative_direction() -> None:
-    kernel = task_kernel(np.random.default_rng(0).normal(size=(7, 12)))
-    assert np.diag(kernel).mean() == pytest.approx(1)
-    assert np.linalg.eigvalsh(kernel).min() > -1e-12
-
-
 def test_models_that_evidence_cannot_separate_share_a_group() -> None:
     mean = np.array([2.0, 1.9, 0.0, -0.1, -2.0])
-    ranking = posterior_ranking(Posterior(mean, 0.04 * np.eye(5)), list("abcde"))
+    ranking = posterior_ranking(Posterior(mean, 0.04), list("abcde"))
     assert [row.model for row in ranking] == list("abcde")
     assert [row.tier for row in ranking] == [1, 1, 2, 2, 3]
     assert [row.tied_with_best for row in ranking] == [True, True, False, False, False]
     assert ranking.best.low == pytest.approx(2.0 - 1.96 * 0.2, abs=1e-3)
     assert "cannot separate it from another one" in ranking.summary()
-
-
-def test_what_two_models_share_does_not_keep_them_apart() -> None:
-    shared = np.full((2, 2), 4.0) + 0.01 * np.eye(2)  # both uncertain, their difference is not
-    ranking = posterior_ranking(Posterior(np.array([0.5, -0.5]), shared), ["a", "b"])
-    assert [row.tier for row in ranking] == [1, 2]
 
 
 def model_folder(path: Path) -> Path:
@@ -136,31 +128,32 @@ def model_folder(path: Path) -> Path:
 
 def test_a_fusion_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "mre")
-    save_fusion(StoredFusion(FITTED, torch.arange(24.0).reshape(2, 3, 4)), folder)
+    save_fusion(FITTED, folder)
     found = load_fusion(folder)
-    assert found.fitted.sources == FITTED.sources
-    np.testing.assert_array_equal(found.fitted.by_k[10].own, FITTED.by_k[10].own)
-    assert found.tasks.tolist() == torch.arange(24.0).reshape(2, 3, 4).tolist()
+    assert (found.sources, found.provenance) == (FITTED.sources, FITTED.provenance)
+    assert found.by_k.keys() == FITTED.by_k.keys()
+    for k, own in found.by_k.items():
+        assert own.weights.tolist() == FITTED.by_k[k].weights.tolist()
+        assert own.variance == FITTED.by_k[k].variance
 
 
 def test_changed_files_are_refused(tmp_path: Path) -> None:
     folder = model_folder(tmp_path / "mre")
     with pytest.raises(InputError, match="no fitted fusion"):
         load_fusion(folder)
-    save_fusion(StoredFusion(FITTED, torch.zeros(1, 2, 3)), folder)
-    (folder / TASKS).write_bytes((folder / TASKS).read_bytes()[:-1])
-    with pytest.raises(InputError, match="truncated or changed"):
+    save_fusion(FITTED, folder)
+    whole = (folder / INDEX).read_text()
+    (folder / INDEX).write_text(whole[:-10])
+    with pytest.raises(InputError, match="is damaged"):
         load_fusion(folder)
-    save_fusion(StoredFusion(FITTED, torch.zeros(1, 2, 3)), folder)
+    for old, new in (('"variance": 0.3', '"variance": -1'), ('"10"', '"ten"'), ('"sources"', '""')):
+        (folder / INDEX).write_text(whole.replace(old, new))
+        with pytest.raises(InputError, match="is incomplete"):
+            load_fusion(folder)
+    (folder / INDEX).write_text(whole)
     (folder / "mre.json").write_text("{ }")
     with pytest.raises(InputError, match="another MRE model"):
         load_fusion(folder)
     (folder / INDEX).write_text("{}")
     with pytest.raises(InputError, match="not in the format"):
         load_fusion(folder)
-
-
-def test_reference_tasks_are_one_target_dataset_of_each() -> None:
-    features = torch.arange(6.0)[:, None, None]
-    found = references(features, torch.tensor([0, 0, 1, 1, 1, 2]), 2)
-    assert found.ravel().tolist() == [0.0, 5.0]

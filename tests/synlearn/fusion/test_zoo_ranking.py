@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from synlearn.errors import InputError
-from synlearn.fusion import METRIC, Covariances, FittedFusion
-from synlearn.fusion.storage import StoredFusion
+from synlearn.fusion import METRIC, FittedFusion, Weights
 from synlearn.fusion.zoo_ranking import rank_with_evidence
 from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import ClassificationMRE
@@ -42,13 +41,9 @@ def model(zoo: Zoo) -> ClassificationMRE:
     )
 
 
-def fusion(metric: float, ridge: float) -> StoredFusion:
+def fusion(metric: float, ridge: float) -> FittedFusion:
     """Reusability is one of the two sources, or both, but for a little noise."""
-    own = np.eye(3)
-    own[0, 1:] = own[1:, 0] = metric, ridge
-    own[0, 0] = metric**2 + ridge**2 + 0.1
-    fitted = FittedFusion((METRIC, Direct.RIDGE), {1: Covariances(np.zeros((3, 3)), own)})
-    return StoredFusion(fitted, torch.zeros(1, 2, 4))
+    return FittedFusion((METRIC, Direct.RIDGE), {1: Weights(np.array([metric, ridge]), 0.1)})
 
 
 def test_evidence_that_is_all_orders_by_the_direct_score(
