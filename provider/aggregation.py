@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +29,7 @@ from provider.dataset import Dataset
 from provider.masked_rules import MaskedRules
 from provider.models import ModelCache
 from provider.policy import Policy
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from provider.session import BlobFetcher
 from provider.trust import Trust
 
@@ -196,6 +197,7 @@ class MaskedAnswers:
                 models=self._models,
                 random=row_generator(self._secret, self._job, question.query, question.attempt),
                 split=RowSplit(self._secret),
+                random_about=partial(subject_generator, self._secret, self._job),
             )
             return contribution(query, rows, context, question.encoding.bound)
 

@@ -13,12 +13,12 @@ from protocols.queries import (
     LeepLikelihood,
     QueryError,
     check_answer,
+    half_sizes,
 )
 from provider.answers import Context, answer
 from provider.answers.class_features import class_feature_sums
 from provider.dataset import Dataset
 from provider.policy import rows_used
-from provider.rows import half_sizes
 
 Rows = npt.NDArray[np.int64]
 """(slots,) how many rows of each class slot this provider adds."""

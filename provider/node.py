@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 
 from protocols.errors import Code, Refused
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
@@ -16,7 +17,7 @@ from provider.dataset import Dataset
 from provider.ledger import Ledger
 from provider.models import ModelCache
 from provider.policy import Policy
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from provider.session import BlobFetcher, PendingUntil
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ class Node:
             models=self._models,
             random=row_generator(self._secret, self._job, query_id),
             split=RowSplit(self._secret),
+            random_about=partial(subject_generator, self._secret, self._job),
         )
         try:
             body = encode_answer(query, answer(query, context))

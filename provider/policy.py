@@ -17,8 +17,10 @@ from protocols.queries import (
     Query,
     SquaredError,
     TargetFeatures,
+    TaskEvidence,
+    half_sizes,
 )
-from provider.rows import classes_for_training, half_sizes
+from provider.rows import check_learning_rows, classes_for_training
 
 
 class Policy(Protocol):
@@ -99,7 +101,7 @@ def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:
         None where the answer is a function of no row: a description, or zeros alone.
 
     Raises:
-        Refused: TOO_FEW_ROWS, pre-training asks for more rows of a class than there are.
+        Refused: TOO_FEW_ROWS, more rows of a class are asked for than there are.
     """
     match query:
         case SquaredError():
@@ -110,6 +112,9 @@ def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:
             real = classes_for_training(classes, query.rows_per_class)
             count = min(query.classes, len(real)) if real else query.classes
             return count * query.rows_per_class
+        case TaskEvidence():
+            check_learning_rows(classes, query.classes, int(query.ks[-1]))
+            return int(query.ks[0])  # behind a class mean; behind a score are those of all classes
         case ClassOutputs() | LeepLikelihood():
             counts = [classes.get(name, 0) for name in query.classes]
         case HeadStatistics():

@@ -2,13 +2,14 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from protocols.errors import Code, Refused
 from protocols.ids import JobId, QueryId
+from protocols.queries import half_sizes
 
 Indices = npt.NDArray[np.int64]
 
@@ -33,6 +34,42 @@ def row_generator(
     return np.random.default_rng(int.from_bytes(seed, "big"))
 
 
+def subject_generator(secret: bytes, job: JobId, subject: bytes) -> np.random.Generator:
+    """Randomness for all that a job asks about one subject, under whatever ids.
+
+    HMAC-SHA256(secret, job, subject): who asks again learns about the very same rows, so that
+    repeated questions cannot be averaged into something about others.
+
+    Args:
+        secret: 32 bytes known to this node alone.
+        job: The job asking.
+        subject: What of a question decides about its rows, encoded; other subjects, other bytes.
+    """
+    message = f"subject/v1|{job}|".encode() + hashlib.sha256(subject).digest()
+    seed = hmac.new(secret, message, hashlib.sha256).digest()
+    return np.random.default_rng(int.from_bytes(seed, "big"))
+
+
+def check_learning_rows(classes: Mapping[str, int], names: Iterable[str], count: int) -> None:
+    """Check that half A of each of some classes has `count` rows to draw.
+
+    Args:
+        classes: How many rows of each class the provider holds.
+        names: Of the classes; of one that is not held there is no row.
+        count: At least 1.
+
+    Raises:
+        Refused: TOO_FEW_ROWS.
+    """
+    for name in names:
+        learn = half_sizes(classes.get(name, 0))[0]
+        if learn < count:
+            raise Refused(
+                Code.TOO_FEW_ROWS,
+                local=f"{count} rows of class {name!r} to learn from; there are {learn}",
+            )
+
+
 def classes_for_training(classes: Mapping[str, int], rows_per_class: int) -> tuple[str, ...]:
     """Classes with enough rows for triplets, sorted; none where all rows are of one class.
 
@@ -51,15 +88,6 @@ def classes_for_training(classes: Mapping[str, int], rows_per_class: int) -> tup
             "need two",
         )
     return enough
-
-
-def half_sizes(rows: int) -> tuple[int, int]:
-    """How many of a class's rows are in half A and in half B; A has the odd one.
-
-    >>> half_sizes(5)
-    (3, 2)
-    """
-    return rows - rows // 2, rows // 2
 
 
 class RowSplit:

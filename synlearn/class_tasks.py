@@ -22,6 +22,26 @@ _PATIENCE = 50
 """Draws for each wanted task; a set of few classes has few different tasks."""
 
 
+def sets_of(classes: Sequence[str], among: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Divide some classes by their sets, in the order of the sets' names; one where none is named.
+
+    Args:
+        classes: Names of all classes.
+        among: Positions of those to divide; their order is kept.
+
+    >>> sets_of(("a/1", "b/1", "a/2"), (0, 1, 2))
+    ((0, 2), (1,))
+    >>> sets_of(("ant", "bee"), (0, 1))
+    ((0, 1),)
+    """
+    members: dict[str, list[int]] = {}
+    named = any("/" in classes[position] for position in among)
+    for position in among:
+        name = classes[position].partition("/")[0] if named else ""
+        members.setdefault(name, []).append(position)
+    return tuple(tuple(own) for _, own in sorted(members.items()))
+
+
 @dataclass(frozen=True, slots=True)
 class ClassSample:
     """Tasks and models drawn for one round.
@@ -61,14 +81,9 @@ class ClassEnvironment:
     _sets: tuple["_Set", ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        members: dict[str, list[int]] = {}
-        for position in self.drawable:
-            members.setdefault(self.classes[position].partition("/")[0], []).append(position)
-        if all("/" not in self.classes[position] for position in self.drawable):
-            members = {"": list(self.drawable)}
         sets = tuple(
             _Set.of(self.classes, own, self.ways)
-            for _, own in sorted(members.items())
+            for own in sets_of(self.classes, self.drawable)
             if len(own) >= self.ways
         )
         if not sets:

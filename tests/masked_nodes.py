@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ from provider.masked_rules import MaskedRules
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy, Policy
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from provider.session import PendingUntil
 from provider.trust import Federation, MemoryTrust, Trust, TrustStore
 from synlearn.datasets.dsprites_renderer import Shape
@@ -152,6 +153,7 @@ class Provider:
             models=ModelCache(),
             random=row_generator(self.secret, JOB, query_id, attempt),
             split=RowSplit(self.secret),
+            random_about=partial(subject_generator, self.secret, JOB),
         )
         return contribution(query, rows, context, TERMS.bound)
 

@@ -22,7 +22,14 @@ from protocols.queries.codec import (
     encode_query,
 )
 from protocols.queries.describe import Describe, class_counts, pack_names
-from protocols.queries.heads import HeadCorrect, HeadStatistics, feature_signs, packed_length
+from protocols.queries.evidence import SCORES, TaskEvidence
+from protocols.queries.heads import (
+    HeadCorrect,
+    HeadStatistics,
+    feature_signs,
+    half_sizes,
+    packed_length,
+)
 from protocols.queries.outputs import ClassOutputs, LeepLikelihood
 from protocols.queries.pretraining import MAX_BATCH, PretrainingGradient, PretrainingUpdate
 from protocols.queries.regression import SquaredError, TargetFeatures
@@ -44,6 +51,7 @@ __all__ = [
     "MAX_MODELS",
     "MAX_TASKS",
     "QUERIES",
+    "SCORES",
     "SUM_QUERIES",
     "Answer",
     "Array",
@@ -61,6 +69,7 @@ __all__ = [
     "SquaredError",
     "SumQuery",
     "TargetFeatures",
+    "TaskEvidence",
     "batches_of",
     "check_answer",
     "class_counts",
@@ -70,6 +79,7 @@ __all__ = [
     "encode_answer",
     "encode_query",
     "feature_signs",
+    "half_sizes",
     "pack_names",
     "packed_length",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 from protocols.errors import Code, FrameError, Refused
 from protocols.queries.class_features import ClassFeatureSums
 from protocols.queries.describe import Describe
+from protocols.queries.evidence import TaskEvidence
 from protocols.queries.heads import HeadCorrect, HeadStatistics
 from protocols.queries.outputs import ClassOutputs, LeepLikelihood
 from protocols.queries.pretraining import PretrainingGradient, PretrainingUpdate
@@ -26,6 +27,7 @@ Query: TypeAlias = (
     | LeepLikelihood
     | HeadStatistics
     | HeadCorrect
+    | TaskEvidence
 )
 """A question that one provider answers by itself: SQUERY."""
 
@@ -41,8 +43,14 @@ QUERIES: dict[str, type[Query]] = {
         LeepLikelihood,
         HeadStatistics,
         HeadCorrect,
+        TaskEvidence,
     )
 }
+
+_FitsItself: TypeAlias = (
+    Describe | ClassOutputs | LeepLikelihood | HeadStatistics | HeadCorrect | TaskEvidence
+)
+"""Questions that check more of an answer than its arrays one by one."""
 
 SumQuery: TypeAlias = ClassFeatureSums
 """A question whose answer exists only as a sum over several providers: MQUERY."""
@@ -115,7 +123,7 @@ def check_answer(query: Query, answer: Answer) -> None:
         raise QueryError(f"{query.function}: arrays missing or unknown: {odd[:200]}")
     for name, spec in specs.items():
         check_array(f"{query.function}: '{name}'", answer[name], spec)
-    if isinstance(query, Describe | ClassOutputs | LeepLikelihood | HeadStatistics | HeadCorrect):
+    if isinstance(query, _FitsItself):
         try:
             query.check(answer)
         except QueryError as error:

@@ -40,6 +40,15 @@ def packed_length(width: int) -> int:
     return width * (width + 1) // 2
 
 
+def half_sizes(rows: int) -> tuple[int, int]:
+    """How many of a class's rows are in half A and in half B; A has the odd one.
+
+    >>> half_sizes(5)
+    (3, 2)
+    """
+    return rows - rows // 2, rows // 2
+
+
 def feature_signs(features: int, width: int) -> Array:
     """Public projection of `features` numbers to `width`: (features, width) float64, +-width^-1/2.
 
@@ -141,10 +150,10 @@ class HeadCorrect(ByContent):
         check_classes("classes", self.classes)
         tasks = keep_tasks(self, len(self.classes))
         shape = (len(self.models), *tasks.shape)
-        bound = {"low": -_LARGEST_WEIGHT, "high": _LARGEST_WEIGHT}
-        weights = keep_array(self, "weights", ArraySpec("float64", (*shape, None), **bound))
+        bounds = (-_LARGEST_WEIGHT, _LARGEST_WEIGHT)
+        weights = keep_array(self, "weights", ArraySpec("float64", (*shape, None), *bounds))
         check_range("width", weights.shape[3], 1, MAX_WIDTH)
-        keep_array(self, "biases", ArraySpec("float64", shape, **bound))
+        keep_array(self, "biases", ArraySpec("float64", shape, *bounds))
 
     @property
     def blobs(self) -> tuple[str, ...]:

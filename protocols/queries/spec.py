@@ -36,14 +36,15 @@ class QueryError(ValueError):
 class ArraySpec:
     """What one array of an answer must be: dtype name, shape (None is any length), bounds.
 
-    `low` and `high` are the least and the largest value allowed, infinite for none; NaN and
-    infinities are never allowed.
+    `low` and `high` are the least and the largest value allowed, infinite for none. NaN and
+    infinities are never allowed; only plus infinity is where `unbounded` says so.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
     low: float = -math.inf
     high: float = math.inf
+    unbounded: bool = False
 
 
 def check_array(place: str, array: Array, spec: ArraySpec) -> None:
@@ -55,8 +56,10 @@ def check_array(place: str, array: Array, spec: ArraySpec) -> None:
     )
     if not fits:
         raise QueryError(f"{place} has shape {array.shape}, not {spec.shape}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise QueryError(f"{place} holds a NaN or an infinity")
+    if array.dtype.kind == "f":
+        finite = np.isfinite(array) | (np.isposinf(array) & spec.unbounded)
+        if not finite.all():
+            raise QueryError(f"{place} holds a NaN or an infinity")
     if array.size and (array.min() < spec.low or array.max() > spec.high):
         raise QueryError(f"{place} lies outside [{spec.low}, {spec.high}]")
 

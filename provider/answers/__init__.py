@@ -15,6 +15,7 @@ from protocols.queries import (
     Query,
     SquaredError,
     TargetFeatures,
+    TaskEvidence,
 )
 from provider.answers.class_outputs import class_outputs, leep_likelihood
 from provider.answers.context import Context
@@ -23,6 +24,7 @@ from provider.answers.heads import head_correct, head_statistics
 from provider.answers.pretraining import pretraining_gradient, pretraining_update
 from provider.answers.squared_error import squared_error
 from provider.answers.target_features import target_features
+from provider.answers.task_evidence import task_evidence
 
 __all__ = ["Context", "answer"]
 
@@ -48,3 +50,5 @@ def answer(query: Query, context: Context) -> Answer:  # noqa: PLR0911 - one for
             return head_statistics(query, context)
         case HeadCorrect():
             return head_correct(query, context)
+        case TaskEvidence():
+            return task_evidence(query, context)

@@ -80,8 +80,24 @@ def probabilities(models: StackedModels, images: Float32, outputs: int) -> Float
     return found
 
 
+def own_features(models: StackedModels, images: Float32) -> Float32:
+    """What g models compute of n images before their last layer, (g, n, f), as they are.
+
+    Args:
+        models: Of an architecture that ends in a linear layer.
+        images: (n, channels, height, width).
+
+    Raises:
+        Refused: MODEL_UNUSABLE, there are no such features or the models take other images.
+    """
+    try:
+        return penultimate_features(models, images)
+    except InputError as error:
+        raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+
+
 def features(models: StackedModels, images: Float32, width: int, *, unit_length: bool) -> Float64:
-    """What g models compute of n images before their last layer, as vectors of `width` numbers.
+    """`own_features` as vectors of `width` numbers, float64.
 
     Longer features are projected by `feature_signs`, shorter ones filled up with zeros.
 
@@ -97,10 +113,7 @@ def features(models: StackedModels, images: Float32, width: int, *, unit_length:
     Raises:
         Refused: MODEL_UNUSABLE, there are no such features or the models take other images.
     """
-    try:
-        found = penultimate_features(models, images).astype(np.float64)
-    except InputError as error:
-        raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
+    found = own_features(models, images).astype(np.float64)
     own = found.shape[2]
     if own > width:
         found = found @ feature_signs(own, width)

@@ -1,5 +1,6 @@
 """What an answer may use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ class Context:
         models: Parsed files, shared by the nodes of the process.
         random: Keyed by the node's secret and the question's id.
         split: Of each class into halves, keyed by the node's secret.
+        random_about: Randomness keyed by the node's secret, the job and what is asked about, see
+            `provider.rows.subject_generator`: the same for every question about it.
     """
 
     dataset: Dataset
@@ -27,6 +30,7 @@ class Context:
     models: ModelCache
     random: np.random.Generator
     split: RowSplit
+    random_about: Callable[[bytes], np.random.Generator]
 
     def draw_rows(self, count: int) -> Indices:
         """Draw `count` different rows."""

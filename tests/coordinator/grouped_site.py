@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ from protocols.secagg.rounds import Round
 from provider.answers import Context, answer
 from provider.contribution import check_rows, contribution
 from provider.models import ModelCache
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE
 from tests.classifiers import classifier_file
@@ -254,6 +255,7 @@ class GroupedSite:
             models=self.models,
             random=row_generator(secret(provider), self.job.id, query_id, attempt),
             split=RowSplit(secret(provider)),
+            random_about=partial(subject_generator, secret(provider), self.job.id),
         )
 
     def _file(self, digest: Digest) -> bytes:

@@ -15,6 +15,7 @@ from protocols.queries import (
     Query,
     SquaredError,
     TargetFeatures,
+    TaskEvidence,
     pack_names,
 )
 
@@ -33,6 +34,15 @@ STATISTICS = HeadStatistics((A, B), CLASSES, width=3, unit_length=True, halved=F
 CORRECT = HeadCorrect(
     (A, B), CLASSES, True, TASKS, np.arange(36.0).reshape(2, 2, 3, 3), np.ones((2, 2, 3))
 )
+EVIDENCE = TaskEvidence(
+    (A, B),
+    backbone=A,
+    features=6,
+    classes=CLASSES,
+    ks=np.array([1, 3], np.int32),
+    draws=2,
+    scores=("ridge_loo", "logme", "leep", "knn"),
+)
 EXAMPLES: tuple[Query, ...] = (
     Describe(),
     GRADIENT,
@@ -43,13 +53,14 @@ EXAMPLES: tuple[Query, ...] = (
     LIKELIHOOD,
     STATISTICS,
     CORRECT,
+    EVIDENCE,
 )
 
 ROWS = np.array([5, 0, 2])
 """Of each class, where a question names classes."""
 
 
-def answer_to(query: Query) -> Answer:
+def answer_to(query: Query) -> Answer:  # noqa: PLR0911 - one for each function
     """An answer that the question allows: ones, with a length of 7 where any is allowed."""
     match query:
         case Describe():
@@ -83,6 +94,14 @@ def answer_to(query: Query) -> Answer:
             return {
                 "correct": np.where(TASKS >= 0, ROWS[TASKS], 0) // 2 * np.ones((2, 1, 1), np.int64),
                 "rows": ROWS.copy(),
+            }
+        case TaskEvidence():
+            scores = np.ones((2, 2, 4, 2)) * np.array([-0.7, 3.0, -1.0, 0.5])[:, None]
+            scores[0, 1, 1, 0] = np.inf  # the evidence that has no bound
+            return {
+                "means": np.full((2, 2, 3, 6), -0.4, np.float32),
+                "scores": scores,
+                "rows": np.array([5, 3, 4]),
             }
         case _:
             return {

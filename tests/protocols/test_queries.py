@@ -12,6 +12,7 @@ from protocols.errors import Code, Refused
 from protocols.ids import digest_of
 from protocols.queries import (
     QUERIES,
+    SCORES,
     SUM_QUERIES,
     ClassFeatureSums,
     Describe,
@@ -21,6 +22,7 @@ from protocols.queries import (
     QueryError,
     SquaredError,
     TargetFeatures,
+    TaskEvidence,
     decode_answer,
     decode_query,
     encode_answer,
@@ -30,6 +32,7 @@ from protocols.values import Value, decode_values, encode_values
 from tests.protocols.query_examples import (
     CORRECT,
     ERROR,
+    EVIDENCE,
     EXAMPLES,
     FEATURES,
     GRADIENT,
@@ -78,6 +81,20 @@ QUESTIONS = st.one_of(
         SquaredError, st.lists(DIGESTS, min_size=1, max_size=5).map(tuple), st.integers(1, 9)
     ),
     st.builds(TargetFeatures, DIGESTS, st.integers(1, 10**6), st.integers(1, 10**4)),
+    st.builds(
+        TaskEvidence,
+        st.lists(DIGESTS, min_size=1, max_size=5).map(tuple),
+        DIGESTS,
+        st.integers(1, 64),
+        st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=8, unique=True).map(tuple),
+        st.sets(st.integers(1, 20), min_size=1, max_size=4).map(
+            lambda ks: np.array(sorted(ks), np.int32)
+        ),
+        st.integers(1, 9),
+        st.sets(st.sampled_from(SCORES), min_size=1).map(
+            lambda some: tuple(score for score in SCORES if score in some)
+        ),
+    ),
 )
 
 
@@ -212,6 +229,7 @@ def test_a_question_cannot_be_made_in_a_wrong_state() -> None:
 def test_a_question_names_the_files_it_needs() -> None:
     assert Describe().blobs == ()
     assert GRADIENT.blobs == UPDATE.blobs == FEATURES.blobs == (A,)
+    assert EVIDENCE.blobs == (A, A, B)
     for query in (ERROR, OUTPUTS, LIKELIHOOD, STATISTICS, CORRECT):
         assert query.blobs == (A, B)
 
@@ -250,6 +268,15 @@ WRONG: list[tuple[Query, str, Callable[[np.ndarray], np.ndarray], str]] = [
     (FEATURES, "means", lambda a: a[:1], "shape"),
     (FEATURES, "means", lambda a: 1.01 * a, "outside"),
     (FEATURES, "means", lambda a: -1.01 * a, "outside"),
+    (EVIDENCE, "means", lambda a: 2.6 * a, "outside"),
+    (EVIDENCE, "means", lambda a: a[:, :1], "shape"),
+    (EVIDENCE, "means", lambda a: a.astype(np.float64), "float64"),
+    (EVIDENCE, "means", lambda a: a * np.inf, "infinity"),
+    (EVIDENCE, "scores", lambda a: a * np.nan, "NaN"),
+    (EVIDENCE, "scores", lambda a: -a, "infinity"),
+    (EVIDENCE, "scores", lambda a: a[..., :1], "shape"),
+    (EVIDENCE, "scores", lambda a: a.astype(np.float32), "float32"),
+    (EVIDENCE, "rows", lambda a: a - 1, "outside"),
     (Describe(), "rows", lambda a: -a, "outside"),
     (Describe(), "input_shape", lambda a: a * 0, "outside"),
 ]

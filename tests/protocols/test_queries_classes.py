@@ -20,6 +20,7 @@ from protocols.queries import (
     LeepLikelihood,
     Query,
     QueryError,
+    TaskEvidence,
     batches_of,
     check_answer,
     class_counts,
@@ -35,6 +36,7 @@ from protocols.values import Value, encode_values
 from tests.protocols.query_examples import (
     CLASSES,
     CORRECT,
+    EVIDENCE,
     EXAMPLES,
     LIKELIHOOD,
     OUTPUTS,
@@ -45,7 +47,11 @@ from tests.protocols.query_examples import (
 )
 
 SUMS = ClassFeatureSums(A, ("ant", "bee", "ant"), width=6)
-WITH_ARRAYS: tuple[LeepLikelihood | HeadCorrect, ...] = (LIKELIHOOD, CORRECT)
+WITH_ARRAYS: tuple[LeepLikelihood | HeadCorrect | TaskEvidence, ...] = (
+    LIKELIHOOD,
+    CORRECT,
+    EVIDENCE,
+)
 
 
 def wire(query: Query | ClassFeatureSums, **changes: Value) -> bytes:
@@ -69,6 +75,7 @@ def spoilt(array: np.ndarray, place: tuple[int, ...], value: float) -> np.ndarra
 
 
 TABLES, WEIGHTS, BIASES = LIKELIHOOD.tables, CORRECT.weights, CORRECT.biases
+KS = EVIDENCE.ks
 
 
 @pytest.mark.parametrize(
@@ -122,6 +129,32 @@ TABLES, WEIGHTS, BIASES = LIKELIHOOD.tables, CORRECT.weights, CORRECT.biases
         (CORRECT, {"biases": BIASES[..., None]}),
         (CORRECT, {"biases": BIASES.astype(np.float32)}),
         (CORRECT, {"biases": spoilt(BIASES, (0, 0, 0), np.nan)}),
+        (EVIDENCE, {"models": ()}),
+        (EVIDENCE, {"models": (A,) * 513}),
+        (EVIDENCE, {"backbone": "x"}),
+        (EVIDENCE, {"features": 0}),
+        (EVIDENCE, {"features": 4097}),
+        (EVIDENCE, {"classes": ("ant",)}),
+        (EVIDENCE, {"classes": ("ant", "ant")}),
+        (EVIDENCE, {"classes": tuple(f"c{i}" for i in range(257))}),
+        (EVIDENCE, {"ks": KS.astype(np.int64)}),
+        (EVIDENCE, {"ks": KS[:0]}),
+        (EVIDENCE, {"ks": KS[None]}),
+        (EVIDENCE, {"ks": KS[::-1]}),
+        (EVIDENCE, {"ks": KS * 0 + 2}),
+        (EVIDENCE, {"ks": KS - 1}),
+        (EVIDENCE, {"ks": KS + 340}),  # of 3 classes, more than 1,024 rows
+        (EVIDENCE, {"ks": np.array([2**31 - 1], np.int32)}),
+        (EVIDENCE, {"ks": np.arange(1, 1026, dtype=np.int32)}),
+        (EVIDENCE, {"draws": 0}),
+        (EVIDENCE, {"draws": 1366}),  # of 3 x 4 rows, more than 16,384
+        (EVIDENCE, {"draws": 2**40}),
+        (EVIDENCE, {"scores": ()}),
+        (EVIDENCE, {"scores": ("hscore",)}),
+        (EVIDENCE, {"scores": ("leep", "leep")}),
+        (EVIDENCE, {"scores": ("leep", "logme")}),
+        (EVIDENCE, {"features": 4096, "draws": 200}),  # means that fit no body
+        (EVIDENCE, {"models": (A,) * 512, "draws": 1024}),  # scores that fit no body
     ],
 )
 def test_a_parameter_out_of_its_limits_is_refused(query: Query, changes: dict[str, Value]) -> None:
@@ -160,7 +193,7 @@ def test_whatever_the_arrays_a_question_is_read_or_refused(
 
 @pytest.mark.parametrize("query", WITH_ARRAYS)
 def test_questions_with_arrays_are_equal_where_their_content_is(
-    query: LeepLikelihood | HeadCorrect,
+    query: LeepLikelihood | HeadCorrect | TaskEvidence,
 ) -> None:
     again = decode_query(encode_query(query))
     assert again == query
@@ -206,6 +239,14 @@ CROSSED: list[tuple[Query, str, Callable[[np.ndarray], np.ndarray]]] = [
     (CORRECT, "correct", lambda a: a + 1),
     (CORRECT, "correct", lambda a: 3 * a),
     (CORRECT, "rows", lambda a: a * 0),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 0, 0), 0.1)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 0, 0), np.inf)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 2, 0), 0.1)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 2, 0), -1.2)),  # -log 3 is -1.0986
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 2, 0), np.inf)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 3, 0), 1.1)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 3, 0), -0.1)),
+    (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 1, 0), -np.inf)),
 ]
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from provider.answers import Context, answer
 from provider.answers.class_features import class_feature_sums
 from provider.contribution import check_rows, contribution, wholes_of
 from provider.models import ModelCache
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import load_backbone
 from tests.labelled import provider_with
@@ -109,6 +110,7 @@ def context(dataset: object, attempt: int = 1) -> Context:
         models=ModelCache(),
         random=row_generator(bytes(32), JOB, Q, attempt),
         split=RowSplit(bytes(32)),
+        random_about=partial(subject_generator, bytes(32), JOB),
     )
 
 

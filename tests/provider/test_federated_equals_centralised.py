@@ -3,6 +3,7 @@ their rows would have given."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.mre.pretraining import (
@@ -95,7 +96,14 @@ def over_the_wire(provider: ProviderId, query: Query) -> Answer:
 def context(provider: ProviderId) -> Context:
     """Draws the very rows that the node has drawn."""
     key = secret(provider)
-    return Context(DATA[provider], {}, ModelCache(), row_generator(key, JOB, Q), RowSplit(key))
+    return Context(
+        DATA[provider],
+        {},
+        ModelCache(),
+        row_generator(key, JOB, Q),
+        RowSplit(key),
+        partial(subject_generator, key, JOB),
+    )
 
 
 def batch(provider: ProviderId, scene: Context, dtype: torch.dtype) -> torch.Tensor:

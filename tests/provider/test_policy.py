@@ -15,6 +15,7 @@ from protocols.queries import (
     Query,
     SquaredError,
     TargetFeatures,
+    TaskEvidence,
 )
 from provider.policy import OpenPolicy, rows_used
 
@@ -103,6 +104,33 @@ def test_a_half_without_rows_is_a_function_of_none() -> None:
     *_, learn, test = questions_about("ant", "bee")
     assert rows_used(learn, {"ant": 1, "bee": 7}) == 1
     assert rows_used(test, {"ant": 1, "bee": 7}) == 3
+
+
+def evidence(*classes: str, ks: tuple[int, ...] = (2, 5)) -> TaskEvidence:
+    return TaskEvidence((A,), A, 6, classes, np.array(ks, np.int32), 3, ("leep",))
+
+
+def test_the_fewest_rows_of_a_class_mean_are_what_evidence_uses() -> None:
+    query = evidence("ant", "cat")
+    assert rows_used(query, HELD) == 2
+    OpenPolicy(min_rows=2).check(query, 43, HELD)
+    with pytest.raises(Refused) as caught:
+        OpenPolicy(min_rows=3).check(query, 43, HELD)
+    assert caught.value.code is Code.TOO_FEW_ROWS
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        (evidence("cat", "ant", ks=(1, 6)), "6 rows of class 'ant' to learn from; there are 5"),
+        (evidence("cat", "dog", ks=(1,)), "1 rows of class 'dog' to learn from; there are 0"),
+    ],
+)
+def test_evidence_needs_every_row_of_half_a_class(query: Query, reason: str) -> None:
+    with pytest.raises(Refused) as caught:
+        OpenPolicy().check(query, 43, HELD)
+    assert caught.value.code is Code.TOO_FEW_ROWS
+    assert caught.value.local == reason
 
 
 @pytest.mark.parametrize("query", OF_TWELVE_ROWS[:2])

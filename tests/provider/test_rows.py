@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from protocols.errors import Code, Refused
 from protocols.ids import JobId, QueryId
-from provider.rows import RowSplit, classes_for_training, half_sizes, row_generator
+from protocols.queries import half_sizes
+from provider.rows import RowSplit, classes_for_training, row_generator, subject_generator
 
 SECRET = bytes(range(32))
 JOB = JobId("job")
@@ -43,6 +44,15 @@ def test_no_id_is_told_from_chance() -> None:
     draws = [set(rows(query=QueryId(1, step, 0))) for step in range(100)]
     shared = [len(one & other) for one, other in itertools.combinations(draws, 2)]
     assert abs(np.mean(shared) - 10 * 10 / 800) < 0.02
+
+
+def test_what_is_asked_about_decides_and_nothing_else() -> None:
+    def draw(subject: bytes = b"ants", secret: bytes = SECRET, job: str = "job") -> int:
+        return int(subject_generator(secret, JobId(job), subject).integers(2**62))
+
+    assert draw() == draw()
+    others = [draw(), draw(b"bees"), draw(secret=bytes(32)), draw(job="job2")]
+    assert len(set(others)) == len(others)
 
 
 def halves(count: int, name: str = "ant", secret: bytes = SECRET) -> tuple[list[int], list[int]]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from protocols.queries import (
 )
 from provider.answers import Context, answer
 from provider.models import ModelCache
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from tests.models import model_file
@@ -47,6 +48,7 @@ def context(query_id: QueryId = Q, models: ModelCache | None = None) -> Context:
         models=models or ModelCache(),
         random=row_generator(bytes(32), JobId("job"), query_id),
         split=RowSplit(bytes(32)),
+        random_about=partial(subject_generator, bytes(32), JobId("job")),
     )
 
 

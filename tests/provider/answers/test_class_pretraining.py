@@ -1,5 +1,7 @@
 """Pre-training on real classes: providers' parts make the one objective over all their triplets."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from protocols.ids import JobId, QueryId, digest_of
 from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate, Query, check_answer
 from provider.answers import Context, answer
 from provider.models import ModelCache
-from provider.rows import RowSplit, row_generator
+from provider.rows import RowSplit, row_generator, subject_generator
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.mre.pretraining import (
     HingeSum,
@@ -59,6 +61,7 @@ def ask(provider: int, held: Held, query: Query) -> Answer:
         models=ModelCache(),
         random=randomness(provider),
         split=RowSplit(bytes(32)),
+        random_about=partial(subject_generator, bytes(32), JobId("job")),
     )
     found = answer(query, context)
     check_answer(query, found)
