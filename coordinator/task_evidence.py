@@ -21,7 +21,6 @@ from protocols.queries import (
     QueryError,
     TaskEvidence,
     batches_of,
-    half_sizes,
 )
 from synlearn.class_tasks import sets_of
 from synlearn.errors import InputError
@@ -117,9 +116,8 @@ def gather_evidence(
     tasks = own_tasks(holdings, request.ways, request.ks, random)
     if not tasks:
         raise InputError(
-            f"no provider holds {request.ways} classes of one set with {2 * min(request.ks) - 1} "
-            f"rows or more of each, half of them for K = {min(request.ks)}; lower ways or K, or "
-            "gather providers that hold more."
+            f"no provider holds {request.ways} classes of one set with {min(request.ks)} rows or "
+            "more of each; lower ways or K, or gather providers that hold more."
         )
     parts: list[dict[ProviderId, Answer]] = []
     sides = len(request.ks) * request.draws * len(request.scores)
@@ -157,7 +155,7 @@ def own_tasks(
     """
     found = []
     for place, held in enumerate(holdings.rows.tolist()):
-        rows = np.array([half_sizes(count)[0] for count in held], np.int64)
+        rows = np.array(held, np.int64)
         able = np.flatnonzero(rows >= min(ks)).tolist()
         sets = [own for own in sets_of(holdings.classes, able) if len(own) >= ways]
         if sets:

@@ -20,7 +20,7 @@ from protocols.queries import (
     TaskEvidence,
     half_sizes,
 )
-from provider.rows import check_learning_rows, classes_for_training
+from provider.rows import check_class_rows, classes_for_training
 
 
 class Policy(Protocol):
@@ -113,7 +113,7 @@ def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:
             count = min(query.classes, len(real)) if real else query.classes
             return count * query.rows_per_class
         case TaskEvidence():
-            check_learning_rows(classes, query.classes, int(query.ks[-1]))
+            check_class_rows(classes, query.classes, int(query.ks[-1]))
             return int(query.ks[0])  # behind a class mean; behind a score are those of all classes
         case ClassOutputs() | LeepLikelihood():
             counts = [classes.get(name, 0) for name in query.classes]

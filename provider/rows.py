@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from protocols.errors import Code, Refused
 from protocols.ids import JobId, QueryId
-from protocols.queries import half_sizes
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,8 +49,8 @@ def subject_generator(secret: bytes, job: JobId, subject: bytes) -> np.random.Ge
     return np.random.default_rng(int.from_bytes(seed, "big"))
 
 
-def check_learning_rows(classes: Mapping[str, int], names: Iterable[str], count: int) -> None:
-    """Check that half A of each of some classes has `count` rows to draw.
+def check_class_rows(classes: Mapping[str, int], names: Iterable[str], count: int) -> None:
+    """Check that each of some classes has `count` rows to draw.
 
     Args:
         classes: How many rows of each class the provider holds.
@@ -62,11 +61,10 @@ def check_learning_rows(classes: Mapping[str, int], names: Iterable[str], count:
         Refused: TOO_FEW_ROWS.
     """
     for name in names:
-        learn = half_sizes(classes.get(name, 0))[0]
-        if learn < count:
+        held = classes.get(name, 0)
+        if held < count:
             raise Refused(
-                Code.TOO_FEW_ROWS,
-                local=f"{count} rows of class {name!r} to learn from; there are {learn}",
+                Code.TOO_FEW_ROWS, local=f"{count} rows of class {name!r}; there are {held}"
             )
 
 

@@ -40,8 +40,7 @@ class TaskEvidence(ByContent):
     """Of small target datasets of one task, the class means of `g_mu` and direct scores of models.
 
     The provider holds all classes of the task. For each k it draws target datasets of k different
-    rows of each class, from half A of its rows (see `head_statistics`), so that the other half can
-    tell how reusable a model really is. The same classes, ks and draws are of the same rows in
+    rows of each class; other providers' rows can tell how reusable a model really is. The same classes, ks and draws are of the same rows in
     every question of a job, whatever its id and its models. The mean of one row is that row's
     feature, and a score of few rows is a function of these few.
 

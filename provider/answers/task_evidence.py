@@ -14,7 +14,7 @@ from provider.answers.context import Context
 from provider.answers.direct_evidence import score_models
 from provider.dataset import Dataset, Float32, Indices
 from provider.models import as_precision
-from provider.rows import check_learning_rows
+from provider.rows import check_class_rows
 from synlearn.mre.backbone import Backbone
 from synlearn.scorers.direct import Direct
 
@@ -37,15 +37,15 @@ class Drawn:
 
 
 def task_evidence(query: TaskEvidence, context: Context) -> Answer:
-    """Return class means and scores of each target dataset, over rows of half A.
+    """Return class means and scores of each target dataset, over rows of its classes.
 
     Raises:
         Refused: TOO_FEW_ROWS, a class is not held or has too few rows for the largest k;
             MODEL_UNUSABLE, a file does not fit the question or gives what is no number.
     """
-    check_learning_rows(context.dataset.classes, query.classes, int(query.ks[-1]))
-    learn = [context.split.halves(name, context.dataset.rows_of(name))[0] for name in query.classes]
-    drawn = draw_rows(learn, query.ks, query.draws, context.random_about(subject_of(query)))
+    check_class_rows(context.dataset.classes, query.classes, int(query.ks[-1]))
+    held = [context.dataset.rows_of(name) for name in query.classes]
+    drawn = draw_rows(held, query.ks, query.draws, context.random_about(subject_of(query)))
     scores = score_models(
         context.models.groups(query.models, context.files),
         context.dataset,
@@ -57,7 +57,7 @@ def task_evidence(query: TaskEvidence, context: Context) -> Answer:
     return {
         "means": np.stack([_class_means(features, rows) for rows in drawn.of_k]),
         "scores": scores.reshape(len(query.ks), query.draws, *scores.shape[1:]),
-        "rows": np.array([len(rows) for rows in learn], np.int64),
+        "rows": np.array([len(rows) for rows in held], np.int64),
     }
 
 
@@ -68,19 +68,19 @@ def subject_of(query: TaskEvidence) -> bytes:
 
 
 def draw_rows(
-    learn: Sequence[Indices], ks: npt.NDArray[np.integer], draws: int, random: np.random.Generator
+    held: Sequence[Indices], ks: npt.NDArray[np.integer], draws: int, random: np.random.Generator
 ) -> Drawn:
     """Draw target datasets: of each class as many rows, different ones within a draw.
 
     Args:
-        learn: Rows of each class to draw from.
+        held: Rows of each class to draw from.
         ks: (c,) rows of each class.
         draws: Target datasets for each k.
         random: Keyed by the node's secret.
     """
     of_k = [
         np.stack(
-            [[random.choice(own, k, replace=False) for own in learn] for _ in range(draws)],
+            [[random.choice(own, k, replace=False) for own in held] for _ in range(draws)],
         )
         for k in ks.tolist()
     ]

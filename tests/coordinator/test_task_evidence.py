@@ -24,7 +24,6 @@ from protocols.queries import (
     TaskEvidence,
     decode_query,
     encode_answer,
-    half_sizes,
 )
 from synlearn.errors import InputError
 from synlearn.mre.backbone import save_backbone
@@ -115,7 +114,7 @@ def test_each_provider_that_can_answer_is_asked_about_a_task_of_its_own() -> Non
     for provider, _, query in providers.asked:
         held = HOLDINGS.rows[HOLDINGS.providers.index(provider)]
         rows = [int(held[place]) for place in HOLDINGS.positions(query.classes)]
-        fewest = min(half_sizes(count)[0] for count in rows)
+        fewest = min(rows)
         assert query.ks.tolist() == [k for k in (2, 4, 10) if k <= fewest]
         assert len(query.classes) == 3
         assert len({name[0] for name in query.classes}) == 1
@@ -150,15 +149,15 @@ def test_answers_are_laid_out_by_target_dataset(most: int, monkeypatch: pytest.M
 
 
 def test_nodes_answer_what_is_asked(tmp_path: Path) -> None:
-    """Half A of each provider has two or three rows of each class."""
+    """Each provider has four rows of each class, or more."""
     site = GroupedSite(tmp_path / "run")
     backbone = site.blobs.publish(save_backbone(site.state.backbone))
-    request = EvidenceRequest(DIGESTS, backbone, 6, (1, 2, 9), 2, SCORES, ways=3)
+    request = EvidenceRequest(DIGESTS, backbone, 6, (1, 4, 9), 2, SCORES, ways=3)
     ids = (QueryId(2, 0, part) for part in count())
     questions, held = Questions(site, 9.0), holdings()
     found = gather_evidence(request, held, questions, ids, np.random.default_rng(0))
     assert found.provider.tolist() == list(range(8))
-    assert found.k.tolist() == [1, 1, 2, 2] * 8
+    assert found.k.tolist() == [1, 1, 4, 4] * 8
     assert found.means.shape == (32, 3, 6)
     assert all(scores.shape == (32, 5) for scores in found.scores.values())
     again = gather_evidence(request, held, questions, ids, np.random.default_rng(0))
@@ -186,5 +185,5 @@ def test_classes_that_name_no_set_are_of_one() -> None:
 
 def test_nobody_who_can_answer_is_an_error() -> None:
     request = EvidenceRequest(MODELS, digest_of(b"g"), 4, (30,), 1, SCORES, ways=3)
-    with pytest.raises(InputError, match=r"3 classes of one set with 59 rows or more"):
+    with pytest.raises(InputError, match=r"3 classes of one set with 30 rows or more"):
         gather(Providers(), request)

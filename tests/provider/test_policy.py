@@ -122,11 +122,11 @@ def test_the_fewest_rows_of_a_class_mean_are_what_evidence_uses() -> None:
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        (evidence("cat", "ant", ks=(1, 6)), "6 rows of class 'ant' to learn from; there are 5"),
-        (evidence("cat", "dog", ks=(1,)), "1 rows of class 'dog' to learn from; there are 0"),
+        (evidence("cat", "ant", ks=(1, 10)), "10 rows of class 'ant'; there are 9"),
+        (evidence("cat", "dog", ks=(1,)), "1 rows of class 'dog'; there are 0"),
     ],
 )
-def test_evidence_needs_every_row_of_half_a_class(query: Query, reason: str) -> None:
+def test_evidence_needs_as_many_rows_of_each_class(query: Query, reason: str) -> None:
     with pytest.raises(Refused) as caught:
         OpenPolicy().check(query, 43, HELD)
     assert caught.value.code is Code.TOO_FEW_ROWS

@@ -19,7 +19,7 @@ from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy
-from provider.rows import RowSplit, subject_generator
+from provider.rows import subject_generator
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.scorers.direct import Direct, ModelOutputs, direct_scores
 from synlearn.zoo.features import penultimate_features
@@ -120,13 +120,13 @@ def ask(
     return decode_answer(query, body)
 
 
-def halves(half: int) -> list[Indices]:
-    return [RowSplit(SECRET).halves(name, DATA.rows_of(name))[half] for name in CLASSES]
+def held() -> list[Indices]:
+    return [DATA.rows_of(name) for name in CLASSES]
 
 
 def drawn(query: TaskEvidence) -> Drawn:
     random = subject_generator(SECRET, JOB, subject_of(query))
-    return draw_rows(halves(0), query.ks, query.draws, random)
+    return draw_rows(held(), query.ks, query.draws, random)
 
 
 def same(one: Answer, other: Answer, *names: str) -> bool:
@@ -159,21 +159,20 @@ def test_an_answer_is_what_one_computes_from_the_rows() -> None:
             for score, found in zip(SCORES, answer["scores"][place, draw], strict=True):
                 # A model computes in float32, and not the same in every batch.
                 np.testing.assert_allclose(found, expected[Direct(score)], rtol=1e-4, atol=1e-5)
-    assert answer["rows"].tolist() == [15, 6, 4]
+    assert answer["rows"].tolist() == [len(rows) for rows in held()]
 
 
-def test_only_half_a_is_read_and_a_draw_is_of_different_rows_of_each_class() -> None:
+def test_only_drawn_rows_are_read_and_a_draw_is_of_different_rows_of_each_class() -> None:
     data = Watched()
     ask(QUERY, data=data)
     rows = drawn(QUERY)
     assert data.read == set(rows.distinct.tolist())
-    assert not data.read & set(np.concatenate(halves(1)).tolist())
     for k, of_k in zip(QUERY.ks.tolist(), rows.of_k, strict=True):
         assert of_k.shape == (3, 3, k)
         for dataset in rows.distinct[of_k]:
-            for own, learn in zip(dataset, halves(0), strict=True):
+            for own, rows_of_class in zip(dataset, held(), strict=True):
                 assert len(set(own.tolist())) == k
-                assert set(own.tolist()) <= set(learn.tolist())
+                assert set(own.tolist()) <= set(rows_of_class.tolist())
     largest = rows.distinct[rows.of_k[-1]]
     assert not np.array_equal(largest[0, 0], largest[1, 0])  # draws differ
 
@@ -236,7 +235,7 @@ def test_evidence_without_bound_is_sent_as_it_is() -> None:
     """One row of each of two classes, one feature: each class is a linear function of it."""
     query = replace(QUERY, classes=("ant", "bee"), ks=np.array([1], np.int32), draws=1)
     first = draw_rows(
-        [halves(0)[1], halves(0)[2]], query.ks, 1, subject_generator(SECRET, JOB, subject_of(query))
+        [held()[1], held()[2]], query.ks, 1, subject_generator(SECRET, JOB, subject_of(query))
     )
     model = only_the_larger_is_seen(DATA.images(first.distinct))
     FILES[digest_of(model)] = model
