@@ -146,7 +146,7 @@ def reusability(pooled: Pooled, tasks: Indices, random: np.random.Generator) -> 
     for start in range(0, len(pooled.features), 16):
         part = pooled.features[start : start + 16].astype(np.float64)
         sums = head_accuracy.psi_statistics(part[:, first], pooled.labels[first], many)
-        heads = head_accuracy.solve_heads([sums], tasks)
+        heads = head_accuracy.solve_heads([sums], tasks).rounded()
         right = head_accuracy.psi_correct(
             part[:, ~first], pooled.labels[~first], many, heads, tasks
         )

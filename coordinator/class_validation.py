@@ -122,7 +122,8 @@ class ClassValidation:
         for part in _chunks(len(models), min(most, self._settings.models_per_question)):
             own = tuple(models[part])
             heads = head_accuracy.solve_heads([self._statistics(own, np.unique(tasks))], tasks)
-            found[:, part] = head_accuracy.combine([self._correct(own, tasks, heads)], tasks)
+            correct = self._correct(own, tasks, heads.rounded())
+            found[:, part] = head_accuracy.combine([correct], tasks)
         return found
 
     def leep_scores(self, models: Sequence[str], tasks: Counts, soft: Float64) -> Float64:
