@@ -24,6 +24,7 @@ class RunFolder:
         sums: Where masked sums are kept until the next checkpoint.
         model: Where the learned MRE model goes.
         log: The JSON-lines log.
+        evidence: What a fusion is fitted on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,6 +33,7 @@ class RunFolder:
         self.sums = path / "sums"
         self.model = path / "mre"
         self.log = path / "log.jsonl"
+        self.evidence = path / "evidence.safetensors"
         self._job = path / "job.json"
         self._checkpoint = path / "checkpoint.safetensors"
 
@@ -69,20 +71,19 @@ class RunFolder:
         Raises:
             InputError: The file is damaged.
         """
-        if not self._checkpoint.exists():
-            return None
-        try:
-            return load(self._checkpoint.read_bytes())
-        except SafetensorError as error:
-            raise InputError(
-                f"{self._checkpoint} is damaged; delete the folder and start the job again."
-            ) from error
+        return _read(self._checkpoint)
 
     def save(self, tensors: Tensors) -> None:
         """Replace the checkpoint; it is on disk when this returns."""
-        write_atomically(
-            self._checkpoint, save({name: value.contiguous() for name, value in tensors.items()})
-        )
+        _write(self._checkpoint, tensors)
+
+    def load_evidence(self) -> Tensors | None:
+        """Return what a fusion is fitted on, None before it is there; errors as `load`."""
+        return _read(self.evidence)
+
+    def save_evidence(self, tensors: Tensors) -> None:
+        """Keep what a fusion is fitted on; it is on disk when this returns."""
+        _write(self.evidence, tensors)
 
     def _claim(self, claim: Mapping[str, Any], resume: bool) -> None:
         if resume:
@@ -113,6 +114,21 @@ class RunFolder:
                 f"the {what[changed[0]]} has changed since the run in {self.path} began; undo the "
                 "change, or start a new run in another folder with --out."
             )
+
+
+def _read(path: Path) -> Tensors | None:
+    if not path.exists():
+        return None
+    try:
+        return load(path.read_bytes())
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is damaged; delete the folder and start the job again."
+        ) from error
+
+
+def _write(path: Path, tensors: Tensors) -> None:
+    write_atomically(path, save({name: value.contiguous() for name, value in tensors.items()}))
 
 
 def _is_partial(path: Path) -> bool:

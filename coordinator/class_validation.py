@@ -6,7 +6,7 @@ all rows. The accuracy of re-trained heads needs two: sums over half of each pro
 for up to 256 tasks at once, counts over the other half. LEEP needs one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -127,6 +127,49 @@ class ClassValidation:
             )
         return found
 
+    def scores_by_others(
+        self,
+        models: Sequence[str],
+        tasks: Counts,
+        owners: Sequence[int],
+        seed: Sequence[int],
+    ) -> Float64:
+        """As `few_shot_scores`, each task by the rows of all providers but its owner.
+
+        Args:
+            models: Digests.
+            tasks: (t, w) positions of classes.
+            owners: (t,) positions of providers.
+            seed: Of the synthetic rows.
+
+        Raises:
+            InputError: Nobody else has rows of a task's class.
+        """
+        settings = self._settings
+        found = np.empty((len(settings.examples), len(tasks), len(models)))
+        classes = np.unique(tasks)
+        local = np.arange(tasks.shape[1])[None]
+        for part in self._handfuls(models):
+            own = tuple(models[part])
+            answers = dict(self._ask(self._statistics_of(own, classes, halves=False)))
+            total = self._summed(len(own), classes, answers)
+            for number, (task, owner) in enumerate(zip(tasks, owners, strict=True)):
+                its = np.searchsorted(self._holdings.held_by(owner, classes), task)
+                others = head_accuracy.FeatureSums(
+                    total.sums[:, task] - answers[owner]["sums"][:, its],
+                    total.products[:, task] - answers[owner]["products"][:, its],
+                    total.rows[task] - answers[owner]["rows"][its],
+                )
+                scores = few_shot_accuracy.combine(
+                    [others],
+                    local,
+                    settings.examples,
+                    draws=settings.draws,
+                    random=np.random.default_rng([*seed, number]),
+                )
+                found[:, number, part] = scores[:, 0]
+        return found
+
     def head_scores(self, models: Sequence[str], tasks: Counts) -> Float64:
         """Accuracy of the models' re-trained heads on each task, (t, m); higher is better.
 
@@ -139,7 +182,8 @@ class ClassValidation:
             own = tuple(models[part])
             sums = self._statistics(own, np.unique(tasks), halves=True)
             heads = head_accuracy.solve_heads([sums], tasks)
-            found[:, part] = head_accuracy.combine([self._correct(own, tasks, heads)], tasks)
+            correct = self._correct(own, tasks, heads.rounded())
+            found[:, part] = head_accuracy.combine([correct], tasks)
         return found
 
     def leep_scores(self, models: Sequence[str], tasks: Counts, soft: Float64) -> Float64:
@@ -184,17 +228,30 @@ class ClassValidation:
         self, models: tuple[str, ...], classes: Counts, *, halves: bool
     ) -> head_accuracy.FeatureSums:
         """Sums over all rows of some classes, or half A of them, over all providers."""
-        width, settings = self._settings.width, self._settings
-        sides = (len(models), len(self._holdings.classes))
+        asked = self._statistics_of(models, classes, halves=halves)
+        return self._summed(len(models), classes, dict(self._ask(asked)))
+
+    def _statistics_of(
+        self, models: tuple[str, ...], classes: Counts, *, halves: bool
+    ) -> dict[ProviderId, Query]:
+        settings = self._settings
+        return self._of_holders(
+            classes,
+            lambda held: HeadStatistics(models, held, settings.width, settings.unit_length, halves),
+        )
+
+    def _summed(
+        self, models: int, classes: Counts, answers: Mapping[int, Answer]
+    ) -> head_accuracy.FeatureSums:
+        """Add up what some providers, by position, answered about these classes."""
+        width = self._settings.width
+        sides = (models, len(self._holdings.classes))
         found = head_accuracy.FeatureSums(
             np.zeros((*sides, width)),
             np.zeros((*sides, packed_length(width))),
             np.zeros(sides[1], np.int64),
         )
-        asked = self._of_holders(
-            classes, lambda held: HeadStatistics(models, held, width, settings.unit_length, halves)
-        )
-        for place, answer in self._ask(asked):
+        for place, answer in answers.items():
             held = self._holdings.held_by(place, classes)
             found.sums[:, held] += answer["sums"]
             found.products[:, held] += answer["products"]

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from coordinator.aggregation_events import AggregationFailed
 from coordinator.job import GroupedJob, Job, read_job
-from coordinator.launch import run_embedded
+from coordinator.launch import relearn_job, run_embedded
 from coordinator.session_server import (
     ProvidersMissing,
     QueryRefused,
@@ -86,6 +86,22 @@ def run(
         f"{finished.cost}, {finished.seconds:.0f} s, "
         f"{finished.peak_memory / 2**20:,.0f} MiB in all processes"
     )
+
+
+@app.command()
+def relearn(
+    job_file: Annotated[Path, typer.Argument(metavar="JOB.toml", help="What was run.")],
+    run_folder: Annotated[Path, typer.Option("--run", help="Folder of the finished run.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of first weights, minibatches and folds.")],
+    out: Annotated[Path, typer.Option(help="Folder of the MRE model.")],
+) -> None:
+    """Learn the metric and its fusion anew from what a run has gathered; nobody is asked."""
+    with _explained(out, "the same command"):
+        job = read_job(job_file)
+        if not isinstance(job, GroupedJob):
+            raise InputError(f"{job_file} is not a job of grouped closures; give one that is.")
+        digest = relearn_job(job, run_folder, seed, out)
+    _say(f"MRE model in {escape(str(out))} (digest {digest[:12]})")
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import Self
 
 from coordinator.job_sections import Pretraining, Session, job_id_of
 from protocols.ids import JobId
+from protocols.queries import SCORES
 from synlearn.errors import InputError
 from synlearn.settings import as_table, setting
 
@@ -80,16 +81,38 @@ class Validation:
     models_per_question: int = setting(16, low=1, high=256)
 
     def __post_init__(self) -> None:
-        rising = sorted(set(self.examples))
-        if not rising or rising != list(self.examples) or rising[0] < 1 or rising[-1] > 1000:
-            raise InputError(
-                f"examples is {list(self.examples)}; give rising whole numbers from 1 to 1000."
-            )
+        _check_rising("examples", self.examples)
 
     @property
     def levels(self) -> tuple[int, ...]:
         """Numbers of examples that reusability is told apart for; one of 0 where it is not."""
         return self.examples if self.function == "few_shot_accuracy" else (0,)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """[fusion]: evidence from providers' own tasks, after Algorithm 1.
+
+    Attributes:
+        folds: Metrics that are trained without a part of models and classes; 0: no fusion.
+        examples: Numbers of examples of a class, where a provider has as many.
+        draws: Target datasets of each task for each of them.
+        scores: Direct scores to weigh.
+    """
+
+    folds: int = setting(6, low=0, high=100)
+    examples: tuple[int, ...] = setting((1, 2, 5, 10, 20))
+    draws: int = setting(6, low=1, high=100)
+    scores: tuple[str, ...] = setting(("ridge_loo", "logme", "leep"))
+
+    def __post_init__(self) -> None:
+        _check_rising("examples", self.examples)
+        if not self.scores or list(self.scores) != [s for s in SCORES if s in self.scores]:
+            raise InputError(
+                f"scores is {list(self.scores)}; name some of {', '.join(SCORES)}, in that order."
+            )
+        if self.folds == 1:
+            raise InputError("folds is 1; give 2 or more, or 0 for no fusion.")
 
 
 @dataclass(frozen=True)
@@ -139,6 +162,7 @@ class GroupedJob:
     learning: GroupedLearning = field(default_factory=GroupedLearning)
     validation: Validation = field(default_factory=Validation)
     metric: GroupedMetric = field(default_factory=GroupedMetric)
+    fusion: Fusion = field(default_factory=Fusion)
     session: Session = field(default_factory=Session)
 
     @property
@@ -159,3 +183,9 @@ class GroupedJob:
             self.providers, pool=folder / self.providers.pool, split=folder / self.providers.split
         )
         return replace(self, zoo=folder / self.zoo, providers=providers)
+
+
+def _check_rising(name: str, numbers: tuple[int, ...]) -> None:
+    rising = sorted(set(numbers))
+    if not rising or rising != list(numbers) or rising[0] < 1 or rising[-1] > 1000:
+        raise InputError(f"{name} is {list(numbers)}; give rising whole numbers from 1 to 1000.")

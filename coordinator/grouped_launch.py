@@ -1,24 +1,38 @@
 """A job of grouped closures, made ready: each provider holds its share of a pool of images."""
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.algorithm import synergistic_learning
 from coordinator.blobs import MemoryBlobs
+from coordinator.checkpoint import RunFolder
 from coordinator.enrolment import ask_for_holdings
+from coordinator.fusing import fit_from_evidence
+from coordinator.fusion_evidence import (
+    EvidenceSources,
+    ask_for_evidence,
+    evidence_of,
+    evidence_tensors,
+)
 from coordinator.grouped_job import GroupedJob
-from coordinator.grouped_run import GroupedRun, LearningClassifiers
+from coordinator.grouped_run import GroupedRun, LearningClassifiers, mre_model
 from coordinator.grouped_state import (
     GroupedState,
     Sizes,
     initial_grouped_state,
     restore_grouped_state,
 )
+from coordinator.metric_learning import learn_anew
 from coordinator.named_tensors import Tensors
+from coordinator.questions import Phase
 from coordinator.room import Room
 from protocols.ids import ProviderId
 from synlearn.datasets.mixed_split import read_split
 from synlearn.errors import InputError
+from synlearn.fusion.fused import FittedFusion
+from synlearn.fusion.storage import save_fusion
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.storage import save_mre
 from synlearn.zoo.card import ModelId
@@ -99,12 +113,72 @@ class GroupedLaunch:
         return self._state.pretraining_rounds, self._state.learning_rounds
 
     def learn(self, room: Room) -> str:
-        """Run Algorithm 1 and save the MRE model; return its digest.
+        """Run Algorithm 1, save the MRE model, and fit its fusion; return the model's digest.
 
         Raises:
             InputError: The providers cannot answer what is going to be asked.
         """
-        return save_mre(synergistic_learning(self._steps(room)), room.folder.model)
+        digest = save_mre(synergistic_learning(self._steps(room)), room.folder.model)
+        if self._job.fusion.folds:
+            self._fuse(room)
+        return digest
+
+    def _fuse(self, room: Room) -> None:
+        """Gather evidence, unless an earlier run has, and fit the fusion on it."""
+        job, state = self._job, self._state
+        assert state is not None  # noqa: S101  # learning is done
+        saved = room.folder.load_evidence()
+        if saved is None:
+            sources = EvidenceSources(room.questions, room.blobs, self._models.digests)
+            saved = evidence_tensors(ask_for_evidence(job, state, sources))
+            room.folder.save_evidence(saved)
+            room.questions.acknowledge(Phase.EVIDENCE, 1)
+        fitted = self._fitted(state, saved, job.seed)
+        save_fusion(fitted, room.folder.model)
+        room.progress.fused(fitted)
+
+    def relearn(self, folder: RunFolder, seed: int, out: Path) -> str:
+        """Learn the metric and its fusion anew from what a run has gathered; nobody is asked.
+
+        Args:
+            folder: Of the finished run.
+            seed: Of first weights, minibatches and folds.
+            out: Folder of the MRE model.
+
+        Returns:
+            The model's digest.
+
+        Raises:
+            InputError: The run has not come to its end.
+        """
+        self.restore(folder.load())
+        job, state, saved = self._job, self._state, folder.load_evidence()
+        if state is None or state.learning_rounds < job.learning.rounds:
+            raise InputError(f"the run in {folder.path} is not finished; go on with --resume.")
+        if job.fusion.folds and saved is None:
+            raise InputError(f"the run in {folder.path} has no evidence yet; go on with --resume.")
+        metric = learn_anew(
+            job,
+            state.answers.gathered(job.metric.attention_labels),
+            self._models.specifications,
+            self._sizes.specification,
+            (seed,),
+        )
+        learned = mre_model(job, state, self._models, metric)
+        digest = save_mre(replace(learned, provenance=replace(learned.provenance, seed=seed)), out)
+        if saved is not None:
+            save_fusion(self._fitted(state, saved, seed), out)
+        return digest
+
+    def _fitted(self, state: GroupedState, evidence: Tensors, seed: int) -> FittedFusion:
+        return fit_from_evidence(
+            self._job,
+            state.answers.gathered(self._job.metric.attention_labels),
+            evidence_of(evidence),
+            specifications=self._models.specifications,
+            kinds=self._sizes.specification,
+            seed=seed,
+        )
 
     def _steps(self, room: Room) -> GroupedRun:
         if self._state is None:

@@ -28,6 +28,7 @@ from protocols.mquery import IDS
 from synlearn.class_tasks import ClassEnvironment, ClassSample
 from synlearn.mre.backbone import save_backbone
 from synlearn.mre.class_sets import ClassSets
+from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import ClassificationMRE, learned_classes
 from synlearn.mre.levels import nearest_level
 from synlearn.mre.model import Provenance
@@ -231,21 +232,7 @@ class GroupedRun:
 
     def result(self) -> ClassificationMRE:
         """Return what was learned."""
-        job, state = self._job, self._state
-        return ClassificationMRE(
-            backbone=state.backbone,
-            metric=state.learner.metric.cpu(),
-            learned=learned_classes(state.answers.gathered(job.metric.attention_labels)),
-            provenance=Provenance(
-                job=job.id,
-                seed=job.seed,
-                k=job.learning.k_most,
-                tasks=len(state.answers.tasks),
-                models=len(self._models.digests),
-                anchors=self._models.anchors,
-            ),
-            generator=Generator(job.metric.specification),
-        )
+        return mre_model(self._job, self._state, self._models, self._state.learner.metric.cpu())
 
     def _sum(self, number: int, batch: Batch, backbone: str) -> MaskedSum:
         """Ask for a batch of a round; where earlier runs have used up its attempts, once more.
@@ -277,3 +264,26 @@ class GroupedRun:
 
     def _digests(self, models: Counts) -> tuple[str, ...]:
         return tuple(self._models.digests[model] for model in models.tolist())
+
+
+def mre_model(
+    job: GroupedJob,
+    state: GroupedState,
+    models: LearningClassifiers,
+    metric: ClassificationMetric,
+) -> ClassificationMRE:
+    """Return the MRE model of a metric that learned from all of a job's answers."""
+    return ClassificationMRE(
+        backbone=state.backbone,
+        metric=metric,
+        learned=learned_classes(state.answers.gathered(job.metric.attention_labels)),
+        provenance=Provenance(
+            job=job.id,
+            seed=job.seed,
+            k=job.learning.k_most,
+            tasks=len(state.answers.tasks),
+            models=len(models.digests),
+            anchors=models.anchors,
+        ),
+        generator=Generator(job.metric.specification),
+    )

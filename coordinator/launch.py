@@ -114,3 +114,21 @@ def run_embedded(
             **asdict(cost),
         )
     return Finished(folder.model, digest, cost, seconds, peak_memory)
+
+
+def relearn_job(job: GroupedJob, run: Path, seed: int, out: Path) -> str:
+    """Learn the metric anew from what a finished run has gathered; return the model's digest.
+
+    Args:
+        job: What was run.
+        run: Folder of the run.
+        seed: Of all that is random in it.
+        out: Folder of the MRE model.
+
+    Raises:
+        InputError: The run is another job's, or has not come to its end.
+    """
+    launch, folder = GroupedLaunch(job, MemoryBlobs()), RunFolder(run)
+    folder.open(job, launch.zoo_digest, resume=True, split_digest=launch.split_digest)
+    torch.set_num_threads(job.threads)
+    return launch.relearn(folder, seed, out)

@@ -16,6 +16,7 @@ from coordinator.aggregation_events import AttemptEnded
 from coordinator.job import GroupedJob, Job
 from coordinator.questions import Answered
 from coordinator.session_events import Joined, Rejoined, SessionEvent
+from synlearn.fusion.fused import FittedFusion
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -115,6 +116,12 @@ class Progress(AbstractContextManager["Progress"]):
         """A round of metric learning is done."""
         self._bars.update(self._learning, completed=rounds, note=f"triplet loss {loss:.3f}")
         self.write("learning", round=rounds, loss=loss)
+
+    def fused(self, fitted: FittedFusion) -> None:
+        """The fusion is fitted: weights of its sources, by number of examples."""
+        for k, own in sorted(fitted.by_k.items()):
+            weights = dict(zip(fitted.sources, own.weights.tolist(), strict=True))
+            self.write("fusion", k=k, variance=own.variance, **weights)
 
     def answered(self, answered: Answered) -> None:
         """All answers to a question have come."""

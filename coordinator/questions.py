@@ -12,11 +12,12 @@ from protocols.queries import Answer, Query, QueryError, decode_answer, encode_q
 
 
 class Phase(IntEnum):
-    """First number of a query id; ids grow along Algorithm 1."""
+    """First number of a query id; ids grow along Algorithm 1, and after it."""
 
     DESCRIBE = 0
     PRETRAINING = 1
     LEARNING = 2
+    EVIDENCE = 3
 
 
 @dataclass(frozen=True, slots=True)

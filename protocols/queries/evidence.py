@@ -40,9 +40,10 @@ class TaskEvidence(ByContent):
     """Of small target datasets of one task, the class means of `g_mu` and direct scores of models.
 
     The provider holds all classes of the task. For each k it draws target datasets of k different
-    rows of each class; other providers' rows can tell how reusable a model really is. The same classes, ks and draws are of the same rows in
-    every question of a job, whatever its id and its models. The mean of one row is that row's
-    feature, and a score of few rows is a function of these few.
+    rows of each class; other providers' rows can tell how reusable a model really is. The same
+    classes, ks and draws are of the same rows in every question of a job, whatever its id and its
+    models. The mean of one row is that row's feature, and a score of few rows is a function of
+    these few.
 
     Answer: `means` (c, d, w, features) float32 in [-1, 1], mean feature of each class; `scores`
     (c, d, s, m) float64, higher is better, where LogME is infinite if its evidence has no bound;

@@ -133,8 +133,8 @@ class HeadCorrect(ByContent):
         classes: k names.
         unit_length: As in `HeadStatistics`.
         tasks: (t, w) int32, indices into `classes`, -1 behind the last class of a task.
-        weights: (m, t, w, width) float64, of each model's head for each task.
-        biases: (m, t, w) float64.
+        weights: (m, t, w, width) float32, of each model's head for each task.
+        biases: (m, t, w) float32.
     """
 
     function: ClassVar[str] = "head_correct"
@@ -151,9 +151,9 @@ class HeadCorrect(ByContent):
         tasks = keep_tasks(self, len(self.classes))
         shape = (len(self.models), *tasks.shape)
         bounds = (-_LARGEST_WEIGHT, _LARGEST_WEIGHT)
-        weights = keep_array(self, "weights", ArraySpec("float64", (*shape, None), *bounds))
+        weights = keep_array(self, "weights", ArraySpec("float32", (*shape, None), *bounds))
         check_range("width", weights.shape[3], 1, MAX_WIDTH)
-        keep_array(self, "biases", ArraySpec("float64", shape, *bounds))
+        keep_array(self, "biases", ArraySpec("float32", shape, *bounds))
 
     @property
     def blobs(self) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 The default for classification. A ridge head on a model's frozen features is a function of sums over
 rows, so each provider sums features and their products per class over one half of its rows
 (`psi_statistics`), and `solve_heads` has from these the head of any task. Each provider then counts
-how often the heads are right about the other half (`psi_correct`), and the counts are the accuracy
-(`combine`).
+how often the heads, `rounded`, are right about the other half (`psi_correct`), and the counts are
+the accuracy (`combine`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from synlearn.errors import InputError
 from synlearn.validation.class_parts import (
@@ -53,8 +54,15 @@ class Heads:
         biases: (m, t, w).
     """
 
-    weights: Float64
-    biases: Float64
+    weights: npt.NDArray[np.floating]
+    biases: npt.NDArray[np.floating]
+
+    def rounded(self) -> "Heads":
+        """The heads in float32, as providers are sent them.
+
+        Whoever counts in one place what a federation counts takes these as well.
+        """
+        return Heads(self.weights.astype(np.float32), self.biases.astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def centralised_heads(model: int, names: list[str]) -> float:
         sides.append((found, labels))
     tasks = np.arange(len(names))[None]
     sums = head_accuracy.psi_statistics(*sides[0], len(names))
-    heads = head_accuracy.solve_heads([sums], tasks)
+    heads = head_accuracy.solve_heads([sums], tasks).rounded()
     part = head_accuracy.psi_correct(*sides[1], len(names), heads, tasks)
     return float(head_accuracy.combine([part], tasks)[0, 0])
 

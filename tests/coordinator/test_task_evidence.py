@@ -180,10 +180,10 @@ def test_tasks_are_of_every_set_and_the_same_for_the_same_randomness() -> None:
 def test_classes_that_name_no_set_are_of_one() -> None:
     holdings = Holdings.of({ProviderId("p0"): {"ant": 5, "bee": 5}})
     (task,) = own_tasks(holdings, 2, (1, 3, 4), np.random.default_rng(0))
-    assert (task.place, task.classes, task.ks) == (0, (0, 1), (1, 3))
+    assert (task.place, task.classes, task.ks) == (0, (0, 1), (1, 3, 4))
 
 
 def test_nobody_who_can_answer_is_an_error() -> None:
-    request = EvidenceRequest(MODELS, digest_of(b"g"), 4, (30,), 1, SCORES, ways=3)
-    with pytest.raises(InputError, match=r"3 classes of one set with 30 rows or more"):
+    request = EvidenceRequest(MODELS, digest_of(b"g"), 4, (60,), 1, SCORES, ways=3)
+    with pytest.raises(InputError, match=r"3 classes of one set with 60 rows or more"):
         gather(Providers(), request)

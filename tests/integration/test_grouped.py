@@ -145,7 +145,7 @@ def test_reusability_is_what_one_place_would_have_found(site: Site) -> None:
             sides.append((raw.astype(np.float64) @ feature_signs(raw.shape[2], width), labels))
         many = len(holdings.classes)
         heads = head_accuracy.solve_heads([head_accuracy.psi_statistics(*sides[0], many)], tasks)
-        part = head_accuracy.psi_correct(*sides[1], many, heads, tasks)
+        part = head_accuracy.psi_correct(*sides[1], many, heads.rounded(), tasks)
         expected = head_accuracy.combine([part], tasks)[:, 0]
         score = found["answers.score"][:, column]
         known = ~np.isnan(score)

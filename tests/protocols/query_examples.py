@@ -32,7 +32,12 @@ OUTPUTS = ClassOutputs((A, B), CLASSES, outputs=4)
 LIKELIHOOD = LeepLikelihood((A, B), CLASSES, TASKS, np.full((2, 2, 3, 4), 0.25))
 STATISTICS = HeadStatistics((A, B), CLASSES, width=3, unit_length=True, halved=False)
 CORRECT = HeadCorrect(
-    (A, B), CLASSES, True, TASKS, np.arange(36.0).reshape(2, 2, 3, 3), np.ones((2, 2, 3))
+    (A, B),
+    CLASSES,
+    True,
+    TASKS,
+    np.arange(36, dtype=np.float32).reshape(2, 2, 3, 3),
+    np.ones((2, 2, 3), np.float32),
 )
 EVIDENCE = TaskEvidence(
     (A, B),

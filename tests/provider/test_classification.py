@@ -156,7 +156,7 @@ def test_heads_and_their_accuracy(width: int, unit_length: bool) -> None:
         heads_of.FeatureSums(answer["sums"], answer["products"], answer["rows"])
         for answer in ask_all(HeadStatistics(MODELS, CLASSES, width, unit_length, True))
     ]
-    heads = heads_of.solve_heads(parts, TASKS)
+    heads = heads_of.solve_heads(parts, TASKS).rounded()
     answers = ask_all(HeadCorrect(MODELS, CLASSES, unit_length, TASKS, heads.weights, heads.biases))
     accuracy = heads_of.combine(
         [heads_of.CorrectCounts(answer["correct"], answer["rows"]) for answer in answers], TASKS

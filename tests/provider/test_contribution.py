@@ -37,7 +37,12 @@ OUTPUTS = ClassOutputs((A, B), CLASSES, 3)
 LIKELIHOOD = LeepLikelihood((A,), CLASSES, np.array([[0, 1, 2]], np.int32), np.ones((1, 1, 3, 3)))
 STATISTICS = HeadStatistics((A,), CLASSES, 2, True, True)
 CORRECT = HeadCorrect(
-    (A,), CLASSES, True, np.array([[0, 1, 2]], np.int32), np.ones((1, 1, 3, 2)), np.ones((1, 1, 3))
+    (A,),
+    CLASSES,
+    True,
+    np.array([[0, 1, 2]], np.int32),
+    np.ones((1, 1, 3, 2), np.float32),
+    np.ones((1, 1, 3), np.float32),
 )
 GRADIENT = PretrainingGradient(digest_of(BACKBONE), classes=3, rows_per_class=2, margin=0.5)
 

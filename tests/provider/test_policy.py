@@ -71,6 +71,7 @@ def test_the_reason_is_for_the_local_log() -> None:
 
 HELD = {"ant": 9, "bee": 4, "cat": 30}
 TASK = np.array([[0, 1]], np.int32)
+WEIGHTS = np.zeros((1, 1, 2, 3), np.float32)
 
 
 def questions_about(*classes: str) -> list[Query]:
@@ -78,7 +79,7 @@ def questions_about(*classes: str) -> list[Query]:
         ClassOutputs((A,), classes, 3),
         LeepLikelihood((A,), classes, TASK, np.zeros((1, 1, 2, 3))),
         HeadStatistics((A,), classes, 3, True, True),
-        HeadCorrect((A,), classes, True, TASK, np.zeros((1, 1, 2, 3)), np.zeros((1, 1, 2))),
+        HeadCorrect((A,), classes, True, TASK, WEIGHTS, WEIGHTS[..., 0]),
     ]
 
 

@@ -247,7 +247,7 @@ def test_evidence_without_bound_is_sent_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("query", "code"),
     [
-        (replace(QUERY, ks=np.array([1, 5], np.int32)), Code.TOO_FEW_ROWS),  # of bee there are 4
+        (replace(QUERY, ks=np.array([1, 9], np.int32)), Code.TOO_FEW_ROWS),  # of bee there are 8
         (replace(QUERY, classes=("ant", "fly")), Code.TOO_FEW_ROWS),
         (replace(QUERY, features=7), Code.MODEL_UNUSABLE),
         (replace(QUERY, backbone=digest_of(backbone_file(channels=1))), Code.MODEL_UNUSABLE),

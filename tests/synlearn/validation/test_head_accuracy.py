@@ -140,6 +140,19 @@ def test_features_filled_up_with_zeros_change_nothing() -> None:
     np.testing.assert_allclose(wider.weights[..., width:], 0, atol=1e-12)
 
 
+@settings(deadline=None)
+@given(pools)
+def test_rounded_heads_are_the_nearest_in_float32_and_round_to_themselves(data: Pool) -> None:
+    heads = solve_heads(statistics(data), data.tasks)
+    rounded = heads.rounded()
+    assert rounded.weights.dtype == rounded.biases.dtype == np.float32
+    np.testing.assert_allclose(rounded.weights, heads.weights, rtol=2**-24, atol=1e-44)
+    again = rounded.rounded()
+    assert again.weights.tobytes() == rounded.weights.tobytes()
+    for one, other in zip(counts(data, rounded), counts(data, again), strict=True):
+        assert (one.correct == other.correct).all()
+
+
 def test_the_first_of_equal_scores_counts() -> None:
     heads = Heads(np.zeros((1, 1, 3, 2)), np.zeros((1, 1, 3)))
     part = psi_correct(np.ones((1, 3, 2)), np.arange(3), 3, heads, np.array([[2, 0, 1]]))
