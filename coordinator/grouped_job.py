@@ -103,7 +103,7 @@ class Fusion:
     folds: int = setting(6, low=0, high=100)
     examples: tuple[int, ...] = setting((1, 2, 5, 10, 20))
     draws: int = setting(6, low=1, high=100)
-    scores: tuple[str, ...] = setting(("ridge_loo", "logme", "leep"))
+    scores: tuple[str, ...] = setting(SCORES)
 
     def __post_init__(self) -> None:
         _check_rising("examples", self.examples)

@@ -1,8 +1,10 @@
-"""Held-out scores to fit the fusion on: metrics that saw neither the models nor the classes.
+"""Held-out scores to fit the fusion on: metrics that saw neither the models nor the tasks.
 
 The learning models and the tasks with evidence are divided into folds. For each fold a metric is
-trained on all that was gathered without the fold's models and without every task that has a class
-of the fold's tasks; what it says of the fold is then what a metric says of new models and classes.
+trained on all that was gathered without the fold's models, and without every task that shares more
+than half of its classes with one of the fold's; what it says of the fold is then what a metric says
+of new models and new tasks. Single classes may be known, as some of a downstream team's may be:
+sets of few classes would otherwise be unknown altogether.
 """
 
 from collections.abc import Callable, Mapping
@@ -73,7 +75,7 @@ def held_out_tasks(
         random: Deals models to folds.
 
     Raises:
-        InputError: A fold would leave no task, or too few models, to learn from or to fit on.
+        InputError: There are too few models or tasks for so many folds.
     """
     if not 2 <= folds <= min(len(evidence.tasks), len(models) // 2):
         raise InputError(
@@ -87,9 +89,8 @@ def held_out_tasks(
     found = []
     for fold in range(folds):
         held_models = np.flatnonzero(model_fold == fold)
-        held_classes = np.unique(evidence.tasks[task_fold == fold])
         others = np.flatnonzero(model_fold != fold)
-        kept = _without(gathered, held_classes, others)
+        kept = _without(gathered, evidence.tasks[task_fold == fold], others)
         metric = train(kept, models.select(others), fold)
         rows = np.flatnonzero(task_fold[evidence.task] == fold)
         level = nearest_level(evidence.k[rows], evidence.levels)
@@ -101,15 +102,17 @@ def held_out_tasks(
     return found
 
 
-def _without(gathered: GatheredClasses, classes: Indices, models: Indices) -> GatheredClasses:
-    """Leave out every task that has one of these classes, and all other models than these."""
-    tasks = np.array([not np.isin(own, classes).any() for own in gathered.task_classes.numpy()])
+def _without(gathered: GatheredClasses, held: Indices, models: Indices) -> GatheredClasses:
+    """Keep these models alone, and no task that is much like one of those held out, (h, w).
+
+    Where every task is, all are kept: then the fold's models alone are new.
+    """
+    present = gathered.task_classes.numpy()
+    shared = np.array([[np.isin(own, task[task >= 0]).sum() for task in held] for own in present])
+    tasks = 2 * shared.max(axis=1) <= (present >= 0).sum(axis=1)
+    if not tasks.any():
+        tasks[:] = True
     kept = tasks[gathered.feature_task.numpy()]
-    if not kept.any():
-        raise InputError(
-            "every learning task has a class of this fold's tasks; use more folds, or learn from "
-            "more tasks."
-        )
     number = torch.from_numpy(np.cumsum(tasks) - 1)
     chosen, rows = torch.from_numpy(tasks), torch.from_numpy(kept)
     columns = torch.from_numpy(models)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from coordinator.grouped_job import (
+    Fusion,
     GroupedJob,
     GroupedLearning,
     GroupedMetric,
@@ -37,6 +38,7 @@ SECTIONS = {
     "learning": GroupedLearning,
     "validation": Validation,
     "metric": GroupedMetric,
+    "fusion": Fusion,
     "session": Session,
 }
 
@@ -84,6 +86,15 @@ def test_the_least_a_job_file_says(tmp_path: Path) -> None:
             " [validation]: examples is [3, 1]; give rising whole numbers from 1 to 1000.",
         ),
         (
+            LEAST + "[fusion]\nfolds = 1",
+            " [fusion]: folds is 1; give 2 or more, or 0 for no fusion.",
+        ),
+        (
+            LEAST + '[fusion]\nscores = ["leep", "logme"]',
+            " [fusion]: scores is ['leep', 'logme']; name some of ridge_loo, ridge_loo_accuracy, "
+            "logme, leep, nce, knn, in that order.",
+        ),
+        (
             LEAST + "profile = 'guarded'",
             " [providers]: profile is 'guarded'; it must be one of open.",
         ),
@@ -115,7 +126,7 @@ def another(value: object, field: dataclasses.Field[Any]) -> object:
     if isinstance(value, Path):
         return None  # a place
     if isinstance(value, tuple):
-        return (*value, value[-1] + 1)
+        return value[:-1]
     assert isinstance(value, int | float)
     high = field.metadata["high"]
     return value + 1 if high is None or value + 1 <= high else value / 2

@@ -78,12 +78,17 @@ def write_grouped_site(folder: Path) -> Path:
         draws = 3
         updates_per_round = 5
         [validation]
+        function = "head_accuracy"
         width = 8
         [metric]
         width = 8
         hidden = 8
         members = 2
         device = "cpu"
+        [fusion]
+        folds = 2
+        examples = [1, 2]
+        draws = 2
         """
     )
     return path

@@ -21,7 +21,7 @@ from coordinator.job import read_job
 from coordinator.target_datasets import batches, draw_pairs
 from protocols.ids import ProviderId, QueryId
 from protocols.mquery import IDS
-from protocols.queries import feature_signs
+from protocols.queries import SCORES, feature_signs
 from protocols.queries.describe import unpack_names
 from provider.answers.class_features import class_feature_sums
 from provider.dataset import Dataset
@@ -29,8 +29,9 @@ from provider.embedded import _secret
 from provider.embedded_data import PoolShare, open_shares
 from provider.rows import RowSplit, row_generator
 from synlearn.datasets.mixed_plan import Part
+from synlearn.fusion.storage import load_fusion
 from synlearn.mre.backbone import load_backbone
-from synlearn.mre.storage import load_mre
+from synlearn.mre.storage import load_mre, mre_digest
 from synlearn.validation import head_accuracy
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.feature_cache import planes
@@ -147,7 +148,7 @@ def test_reusability_is_what_one_place_would_have_found(site: Site) -> None:
         heads = head_accuracy.solve_heads([head_accuracy.psi_statistics(*sides[0], many)], tasks)
         part = head_accuracy.psi_correct(*sides[1], many, heads.rounded(), tasks)
         expected = head_accuracy.combine([part], tasks)[:, 0]
-        score = found["answers.score"][:, column]
+        score = found["answers.score"][0, :, column]
         known = ~np.isnan(score)
         np.testing.assert_allclose(score[known], expected[known], rtol=0, atol=1e-9)
         checked += int(known.sum())
@@ -190,7 +191,7 @@ def test_a_job_killed_again_and_again_goes_on(site: Site) -> None:
     found, expected = answers(last.out), answers(site.unbroken.out)
     assert found.keys() == expected.keys()
     # All but sums that had to be asked again, over other rows, is the same.
-    for name in ("tasks", "score", "soft", "hard", "feature_task", "known"):
+    for name in ("tasks", "score", "soft", "hard", "feature_task", "feature_level", "known"):
         np.testing.assert_array_equal(found[f"answers.{name}"], expected[f"answers.{name}"])
     assert set(model(last.out)) == set(model(site.unbroken.out))
     attempts = [line["attempt"] for line in log(last.out) if line["event"] == "aggregation"]
@@ -237,6 +238,40 @@ def test_a_run_with_another_manifest_is_not_resumed(site: Site) -> None:
     result = CliRunner().invoke(app, ["run", str(job_file), "--out", out, "--resume"])
     assert result.exit_code == 2
     assert "the providers' manifest has changed since the run" in result.stderr
+
+
+def test_a_fusion_is_fitted_on_what_single_providers_say(site: Site) -> None:
+    fitted = load_fusion(site.unbroken.out / "mre")
+    assert fitted.sources == ("metric", *SCORES)
+    assert sorted(fitted.by_k) == [1, 2]
+    assert fitted.provenance["folds"] == 2
+    weights = [line for line in log(site.unbroken.out) if line["event"] == "fusion"]
+    assert [line["k"] for line in weights] == [1, 2]
+    asked = [line for line in log(site.unbroken.out) if line["event"] == "questions"]
+    assert {line["function"] for line in asked if str(line["query"]).startswith("3.")} == {
+        "task_evidence",
+        "head_statistics",
+    }
+
+
+def test_a_run_is_learned_from_again_without_asking_anybody(site: Site, tmp_path: Path) -> None:
+    before = records(site.unbroken.out)
+    arguments = ["relearn", str(site.job_file), "--run", str(site.unbroken.out)]
+    for seed, out in ((1, "one"), (1, "again"), (2, "two")):
+        result = CliRunner().invoke(
+            app, [*arguments, "--seed", str(seed), "--out", str(tmp_path / out)]
+        )
+        assert result.exit_code == 0, result.stderr
+    digests = [mre_digest(tmp_path / out) for out in ("one", "again", "two")]
+    assert digests[0] == digests[1] != digests[2]
+    assert load_mre(tmp_path / "two").provenance.seed == 2
+    assert load_fusion(tmp_path / "two").provenance["seed"] == 2
+    assert records(site.unbroken.out) == before
+    result = CliRunner().invoke(
+        app, [*arguments[:2], "--run", str(tmp_path / "none"), "--seed", "1", "--out", "x"]
+    )
+    assert result.exit_code == 2
+    assert "holds no run" in result.stderr
 
 
 def test_the_model_ranks_a_zoo_for_labelled_examples(site: Site) -> None:
