@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from coordinator.experiment_report import Experiment, SeedResult, write_outputs
 from coordinator.job import Job
@@ -22,6 +21,7 @@ from synlearn.datasets.dsprites import SPLIT_SEED, draw_domains
 from synlearn.evaluation.experiments.dsprites import evaluate_side
 from synlearn.evaluation.experiments.error_table import ErrorTable, error_table
 from synlearn.mre.isolated_model import IsolatedMRE
+from synlearn.step_bars import StepBars
 from synlearn.tasks import split_domains
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import BuildPlan, build_zoo
@@ -71,13 +71,12 @@ def run_dsprites(plan: ExperimentPlan, console: Console) -> None:
 
 
 def _zoo(plan: ExperimentPlan, console: Console) -> Zoo:
-    with _bar(console) as bar:
-        task = bar.add_task("source models", total=plan.domains)
+    with StepBars(console) as step:
         return build_zoo(
             plan.job.zoo,
             BuildPlan(draw_domains(plan.domains, seed=0)),
             plan.workers,
-            lambda built: bar.advance(task, len(built.ids)),
+            lambda built: step("source models", len(built.ids), plan.domains),
         )
 
 
@@ -97,14 +96,13 @@ def run_folder(out: Path, seed: int) -> Path:
 
 
 def _truth(plan: ExperimentPlan, zoo: Zoo, console: Console) -> ErrorTable:
-    with _bar(console) as bar:
-        task = bar.add_task("true errors", total=len(zoo))
+    with StepBars(console) as step:
         return error_table(
             zoo,
             plan.out / "errors.safetensors",
             split_seed=SPLIT_SEED,
             workers=plan.workers,
-            on_domain=lambda: bar.advance(task),
+            on_domain=lambda: step("true errors", 1, len(zoo)),
         )
 
 
@@ -116,8 +114,7 @@ def _evaluate(
     split = split_domains(len(zoo), plan.job.providers.count, seed)
     sides = (("out", split.out_of_distribution, KS), ("in", split.in_distribution, KS[:1]))
     torch.set_num_threads(plan.job.threads)
-    with _bar(console) as bar:
-        task = bar.add_task(f"ranking, seed {seed}", total=len(zoo))
+    with StepBars(console) as step:
         results = {
             name: evaluate_side(
                 model,
@@ -126,21 +123,11 @@ def _evaluate(
                 np.asarray(positions),
                 ks=ks,
                 split_seed=SPLIT_SEED,
-                on_domain=lambda: bar.advance(task),
+                on_domain=lambda: step(f"ranking, seed {seed}", 1, len(zoo)),
             )
             for name, positions, ks in sides
         }
     return SeedResult(seed, results)
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:<22}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
 
 
 class _Timings:

@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from coordinator.grouped_job import GroupedJob
@@ -37,6 +36,7 @@ from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_s
 from synlearn.evaluation.results import Results
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.scorers.direct import ModelOutputs
+from synlearn.step_bars import StepBars
 
 DRAWS: Final = (0, 1, 2)
 """Draws of the examples that every test task is ranked from."""
@@ -68,13 +68,13 @@ def run_mini(plan: MiniPlan, console: Console) -> Results:
         InputError: What is shipped is missing or damaged, or the folder cannot be used.
     """
     began = time.monotonic()
-    with _Steps(console) as steps:
+    with StepBars(console) as steps:
         data = prepare_mini(plan.mini, plan.out, steps, time.monotonic, workers=plan.workers)
     prepared = time.monotonic()
     _run_job(plan, data, console)
     learned = time.monotonic()
     torch.set_num_threads(plan.job.threads)
-    with _Steps(console) as steps:
+    with StepBars(console) as steps:
         run = _evaluate(plan, data, steps)
     seconds = {
         **data.seconds,
@@ -105,7 +105,7 @@ def _run_job(plan: MiniPlan, data: MixedData, console: Console) -> None:
     console.print(f"{finished.cost}, {finished.seconds:.0f} s", highlight=False)
 
 
-def _evaluate(plan: MiniPlan, data: MixedData, steps: "_Steps") -> MixedRun:
+def _evaluate(plan: MiniPlan, data: MixedData, steps: StepBars) -> MixedRun:
     model = ClassificationMRE.load(plan.out / "job" / "mre")
     ks = data.truth.ks
     direct = _direct(plan.out, data, ks, steps)
@@ -130,7 +130,7 @@ def _evaluate(plan: MiniPlan, data: MixedData, steps: "_Steps") -> MixedRun:
     )
 
 
-def _direct(out: Path, data: MixedData, ks: tuple[int, ...], steps: "_Steps") -> DirectScores:
+def _direct(out: Path, data: MixedData, ks: tuple[int, ...], steps: StepBars) -> DirectScores:
     responses = [data.responses[model] for model in data.test]
     total = len(ks) * len(DRAWS) * len(data.tasks)
     return measure_scores(
@@ -146,25 +146,3 @@ def _direct(out: Path, data: MixedData, ks: tuple[int, ...], steps: "_Steps") ->
         source="".join(data.zoo.model_digest(model) for model in data.test) + data.split.digest,
         on_done=lambda count: steps("direct scores", count, total),
     )
-
-
-class _Steps:
-    """Shows how far each step is; called as `OnStep` of `mixed_data.py`."""
-
-    def __init__(self, console: Console) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), console=console
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> "_Steps":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, step: str, count: int, total: int) -> None:
-        if step not in self._tasks:
-            self._tasks[step] = self._bar.add_task(step, total=total)
-        self._bar.advance(self._tasks[step], count)

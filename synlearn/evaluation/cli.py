@@ -8,19 +8,12 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from synlearn.datasets.mixed_split import read_split
 from synlearn.errors import InputError
 from synlearn.evaluation.experiments.mixed_data import MixedPlan, prepare_mixed
-from synlearn.terminal import explained
+from synlearn.step_bars import StepBars
+from synlearn.terminal import errors, explained
 
 _WIDTH = 130
 """Columns that the tables need."""
@@ -69,14 +62,7 @@ def mixed(
     command = f"synlearn evaluate mixed --folder {folder} --seeds {seeds} --ks {ks} --test {test}"
     command += f" --first-test {first_test} --task-seed {task_seed}"
     command += f" --mre '{mre}'" if mre else ""
-    with explained(), _bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def on_step(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total)
-            bar.advance(tasks[step], done)
-
+    with explained(), StepBars(errors) as on_step:
         numbers = _numbers(ks)
         plan = MixedPlan(
             folder,
@@ -115,13 +101,3 @@ def _numbers(ks: str) -> tuple[int, ...]:
     if found[0] < 1:
         raise InputError("--ks names numbers of examples; the least is 1.")
     return found
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )

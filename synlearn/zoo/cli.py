@@ -8,14 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 from rich.table import Table
 
 from synlearn.datasets.dsprites import draw_domains
@@ -25,6 +17,7 @@ from synlearn.datasets.mixed_split import make_split, read_split
 from synlearn.evaluation.experiments.mixed_data import MixedPlan, prepare_mixed
 from synlearn.evaluation.experiments.mixed_mini import LEARNING, TEST, build_mini
 from synlearn.evaluation.output import write_output
+from synlearn.step_bars import StepBars
 from synlearn.terminal import errors, explained
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
@@ -46,14 +39,13 @@ def dsprites(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Train one position regressor for each dSprites domain; goes on where it was stopped."""
-    with explained(), _bar() as bar:
+    with explained(), StepBars(errors) as step:
         plan = BuildPlan(draw_domains(domains, seed))
-        task = bar.add_task("models", total=domains)
         zoo = build_zoo(
             out,
             plan,
             workers or os.cpu_count() or 1,
-            lambda built: bar.advance(task, len(built.ids)),
+            lambda built: step("models", len(built.ids), domains),
         )
         specifications_of(zoo)
     typer.echo(f"{len(zoo)} models in {out}, zoo digest {zoo.digest[:12]}")
@@ -75,14 +67,7 @@ def mixed(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Train the experts of the mixed experiment and measure how reusable they truly are."""
-    with explained(), _bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show_step(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total)
-            bar.advance(tasks[step], done)
-
+    with explained(), StepBars(errors) as step:
         plan = MixedPlan(
             out,
             read_split(split),
@@ -93,7 +78,7 @@ def mixed(
             first_test=first_test,
             task_seed=task_seed,
         )
-        found = prepare_mixed(plan, show_step, time.monotonic)
+        found = prepare_mixed(plan, step, time.monotonic)
     seconds = ", ".join(f"{step} {spent:.0f} s" for step, spent in found.seconds.items())
     typer.echo(f"{len(found.zoo)} models in {out}, zoo digest {found.zoo.digest[:12]} ({seconds})")
 
@@ -105,13 +90,12 @@ def mini(
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 0,
 ) -> None:
     """Rebuild the mini experiment that is shipped: images of three sets and 48 tiny experts."""
-    with explained(), _bar() as bar:
-        task = bar.add_task("experts", total=LEARNING + TEST)
+    with explained(), StepBars(errors) as step:
         zoo = build_mini(
             out,
             data,
             workers=workers or os.cpu_count() or 1,
-            on_built=lambda count: bar.advance(task, count),
+            on_built=lambda count: step("experts", count, LEARNING + TEST),
         )
     typer.echo(f"{len(zoo)} models in {out}, zoo digest {zoo.digest[:12]}")
 
@@ -170,13 +154,3 @@ def verify(folder: Folder) -> None:
     typer.echo(f"{len(zoo) - len(wrong)} of {len(zoo)} models are as they were built")
     if wrong:
         raise typer.Exit(2)
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=errors,
-    )
