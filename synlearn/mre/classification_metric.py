@@ -112,11 +112,15 @@ class ClassificationMetric(nn.Module):
     def project_models(self, models: ClassSets, kept: Tensor | None = None) -> ProjectedModels:
         """Do once for m models what does not depend on the task.
 
-        kept: (members, m, c, p) factors of the standardised inputs: dropout, in training.
+        kept: (members, r, p) factors of the standardised inputs of the r classes that are present:
+        dropout, in training.
         """
-        inputs = (models.values - self.model_mean) / self.model_scale
-        inputs = inputs.expand(self.spec.members, -1, -1, -1) if kept is None else inputs * kept
-        return self.model_transform.project(self.model_input(inputs), models.present)
+        rows = (models.values[models.present] - self.model_mean) / self.model_scale
+        inputs = rows.expand(self.spec.members, -1, -1) if kept is None else rows * kept
+        each = self.model_input(inputs)
+        classes = each.new_zeros(*each.shape[:1], *models.present.shape, each.shape[-1])
+        classes[:, models.present] = each
+        return self.model_transform.project(classes, models.present)
 
     def measure(self, tasks: ClassSets, models: ProjectedModels) -> Measured:
         """Distance of n tasks to m projected models."""

@@ -189,7 +189,7 @@ class ClassificationLearner:
         """Zeros for what this step leaves out of each member's inputs; from `random` alone."""
         if not plan.dropout:
             return None
-        shape = (self.metric.spec.members, *models.values.shape)
+        shape = (self.metric.spec.members, int(models.present.sum()), models.values.shape[2])
         kept = random.random(shape, dtype=np.float32) >= plan.dropout
         return torch.from_numpy(kept).to(self.device) / (1 - plan.dropout)
 
