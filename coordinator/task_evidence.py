@@ -15,7 +15,6 @@ from coordinator.holdings import Counts, Holdings
 from coordinator.questions import Questions
 from protocols.ids import ProviderId, QueryId
 from protocols.queries import (
-    MAX_MODELS,
     Answer,
     Query,
     QueryError,
@@ -28,6 +27,8 @@ from synlearn.errors import InputError
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+AT_ONCE = 64
+"""Models in a question: a node that is busy with many others' questions still answers in time."""
 _SAME = 1e-4
 """Means of the same rows differ by rounding alone; entries of unit vectors are at most 1."""
 
@@ -104,7 +105,7 @@ def gather_evidence(
         request: What to ask for.
         holdings: Who has which classes.
         questions: The way to the providers.
-        ids: Of the questions to come, rising; one for each few hundred models.
+        ids: Of the questions to come, rising; one for each few dozen models.
         random: Draws the tasks; the same one gives the same tasks.
 
     Raises:
@@ -121,7 +122,7 @@ def gather_evidence(
         )
     parts: list[dict[ProviderId, Answer]] = []
     sides = len(request.ks) * request.draws * len(request.scores)
-    for part in batches_of(len(request.models), sides, MAX_MODELS):
+    for part in batches_of(len(request.models), sides, AT_ONCE):
         asked: dict[ProviderId, Query] = {
             holdings.providers[task.place]: TaskEvidence(
                 models=request.models[part],

@@ -126,7 +126,7 @@ def test_each_provider_that_can_answer_is_asked_about_a_task_of_its_own() -> Non
 
 @pytest.mark.parametrize("most", [512, 3])
 def test_answers_are_laid_out_by_target_dataset(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_evidence, "MAX_MODELS", most)
+    monkeypatch.setattr(task_evidence, "AT_ONCE", most)
     providers = Providers()
     found = gather(providers)
     assert len(providers.asked) == 3 * -(-7 // most)
@@ -165,7 +165,7 @@ def test_nodes_answer_what_is_asked(tmp_path: Path) -> None:
 
 
 def test_answers_about_other_rows_are_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_evidence, "MAX_MODELS", 3)
+    monkeypatch.setattr(task_evidence, "AT_ONCE", 3)
     with pytest.raises(QueryError, match="provider p0: answers about some models are of other"):
         gather(Providers(fickle=True))
 
