@@ -25,7 +25,12 @@ from coordinator.launch import run_embedded
 from synlearn.datasets.mixed_pool_file import read_pool, write_pool
 from synlearn.evaluation.experiments.mixed_data import MixedData, prepare_mini
 from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores
-from synlearn.evaluation.experiments.mixed_ranking import SYNLEARN, evaluate_methods
+from synlearn.evaluation.experiments.mixed_ranking import (
+    FUSION,
+    SYNLEARN,
+    Scores,
+    evaluate_methods,
+)
 from synlearn.evaluation.experiments.mixed_report import (
     MixedRun,
     mixed_results,
@@ -34,6 +39,7 @@ from synlearn.evaluation.experiments.mixed_report import (
 )
 from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_scores
 from synlearn.evaluation.results import Results
+from synlearn.fusion.storage import load_fusion
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.scorers.direct import ModelOutputs
 from synlearn.step_bars import StepBars
@@ -94,7 +100,8 @@ def summary_tables(results: Results) -> list[Table]:
 
 def _run_job(plan: MiniPlan, data: MixedData, console: Console) -> None:
     folder, pool = plan.out / "job", plan.out / "pool.safetensors"
-    if (folder / "mre" / "mre.json").exists():
+    last = "fusion.json" if plan.job.fusion.folds else "mre.json"
+    if (folder / "mre" / last).exists():
         return
     if read_pool(pool, data.split.digest) is None:
         write_pool(pool, data.pool, data.split.digest)
@@ -106,14 +113,17 @@ def _run_job(plan: MiniPlan, data: MixedData, console: Console) -> None:
 
 
 def _evaluate(plan: MiniPlan, data: MixedData, steps: StepBars) -> MixedRun:
-    model = ClassificationMRE.load(plan.out / "job" / "mre")
+    folder = plan.out / "job" / "mre"
+    model = ClassificationMRE.load(folder)
+    fusion = load_fusion(folder) if plan.job.fusion.folds else None
     ks = data.truth.ks
     direct = _direct(plan.out, data, ks, steps)
     bench = Bench(data.pool, data.tasks, data.specifications.select(data.test))
-    scores = {seed: LearnedScores(bench, model, None, seed) for seed in DRAWS}
-    qualities = evaluate_methods(
-        direct, data.truth, {SYNLEARN: lambda k, seed: scores[seed].metric(k)}, lambda: None
-    )
+    scores = {seed: LearnedScores(bench, model, fusion, seed) for seed in DRAWS}
+    learned: dict[str, Scores] = {SYNLEARN: lambda k, seed: scores[seed].metric(k)}
+    if fusion is not None:
+        learned[FUSION] = lambda k, seed: scores[seed].fused(k, scores[seed].metric(k), direct)
+    qualities = evaluate_methods(direct, data.truth, learned, lambda: None)
     return MixedRun(
         qualities=qualities,
         truth=data.truth,
