@@ -15,10 +15,11 @@ from coordinator.class_validation import ClassValidation
 from coordinator.grouped_job import GroupedJob
 from coordinator.grouped_state import GroupedState
 from coordinator.holdings import Holdings
-from coordinator.named_tensors import Tensors, prefixed, unprefixed
+from coordinator.named_tensors import Tensors, prefixed
 from coordinator.questions import Phase, Questions
 from coordinator.task_evidence import EvidenceRequest, gather_evidence
 from protocols.ids import QueryId
+from protocols.queries import SCORES
 from synlearn.fusion.cross_fitting import Evidence
 from synlearn.mre.backbone import save_backbone
 
@@ -117,7 +118,7 @@ def evidence_of(tensors: Tensors) -> Evidence:
         task=arrays["task"],
         k=arrays["k"],
         means=arrays["means"],
-        scores={name: own.numpy() for name, own in unprefixed("scores.", tensors).items()},
+        scores={name: arrays[f"scores.{name}"] for name in SCORES if f"scores.{name}" in arrays},
     )
 
 
