@@ -191,7 +191,7 @@ def test_a_job_killed_again_and_again_goes_on(site: Site) -> None:
     found, expected = answers(last.out), answers(site.unbroken.out)
     assert found.keys() == expected.keys()
     # All but sums that had to be asked again, over other rows, is the same.
-    for name in ("tasks", "score", "soft", "hard", "feature_task", "feature_level", "known"):
+    for name in ("tasks", "score", "soft", "hard", "known"):
         np.testing.assert_array_equal(found[f"answers.{name}"], expected[f"answers.{name}"])
     assert set(model(last.out)) == set(model(site.unbroken.out))
     attempts = [line["attempt"] for line in log(last.out) if line["event"] == "aggregation"]
