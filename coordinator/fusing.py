@@ -24,7 +24,7 @@ def fit_from_evidence(
     kinds: tuple[int, ...],
     seed: int,
 ) -> FittedFusion:
-    """Fit the fusion on what metrics say that have seen neither a fold's models nor its classes.
+    """Fit the fusion on what metrics say that have seen neither a fold's models nor its tasks.
 
     Args:
         job: Its [fusion], [metric] and [learning] say how.

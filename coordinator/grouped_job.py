@@ -94,7 +94,7 @@ class Fusion:
     """[fusion]: evidence from providers' own tasks, after Algorithm 1.
 
     Attributes:
-        folds: Metrics that are trained without a part of models and classes; 0: no fusion.
+        folds: Metrics that are trained without a part of models and tasks; 0: no fusion.
         examples: Numbers of examples of a class, where a provider has as many.
         draws: Target datasets of each task for each of them.
         scores: Direct scores to weigh.

@@ -2,7 +2,7 @@
 
 A metric looks better on the tasks and models that it learned from than on others, so scores that
 the fusion is fitted on have to come from a metric that was trained without these models and without
-these classes (`cross_fitting.py`). Test tasks take no part.
+these tasks (`cross_fitting.py`). Test tasks take no part.
 """
 
 from collections.abc import Mapping, Sequence

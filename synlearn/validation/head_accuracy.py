@@ -1,6 +1,6 @@
 """Accuracy of a re-trained head as a validation function; higher is better.
 
-The default for classification. A ridge head on a model's frozen features is a function of sums over
+A ridge head on a model's frozen features is a function of sums over
 rows, so each provider sums features and their products per class over one half of its rows
 (`psi_statistics`), and `solve_heads` has from these the head of any task. Each provider then counts
 how often the heads, `rounded`, are right about the other half (`psi_correct`), and the counts are
