@@ -43,6 +43,7 @@ from synlearn.mre.backbone import Backbone
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.classification_scores import mean_scores
 from synlearn.mre.levels import draw_instances, nearest_level
 from synlearn.mre.pretraining import combine_gradients, hinge_gradient, set_gradients
 from synlearn.mre.storage import load_mre
@@ -224,13 +225,10 @@ def quality(
                 images = torch.from_numpy(planes(data.pool.pictures[distinct]))
                 each = torch.cat([backbone(part) for part in images.split(64)])
                 means = each[where.reshape(len(data.tasks), WAYS, k)].mean(dim=2)
-                distance = metric.measure(ClassSets.full(means), models).distance.numpy()
-                standard = (distance - distance.mean(-1, keepdims=True)) / distance.std(
-                    -1, keepdims=True
-                )
+                scores = mean_scores(metric, means, models)
                 taus += [
                     kendall_tau(one, true)
-                    for one, true in zip(-standard.mean(axis=0), data.truth.mean(k), strict=True)
+                    for one, true in zip(scores, data.truth.mean(k), strict=True)
                 ]
             found[k] = float(np.mean(taus))
     return found

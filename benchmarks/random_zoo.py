@@ -15,8 +15,7 @@ import torch
 from synlearn.zoo.architectures import Architecture, architecture
 from synlearn.zoo.card import FORMAT, InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
 from synlearn.zoo.catalog import Zoo, ZooEntry, add_model, digest_of
-from synlearn.zoo.class_specification import ClassSpecifications
-from synlearn.zoo.feature_profile import profile_width
+from synlearn.zoo.class_specification import ClassSpecifications, profile_blocks
 from synlearn.zoo.formats.torch import ModelFile, to_bytes
 from synlearn.zoo.mixed_recipes import FEWEST_CLASSES, FULL, MOST_CLASSES, NETWORKS
 from synlearn.zoo.picture_anchors import picture_anchors
@@ -53,7 +52,7 @@ def made_up_specifications(zoo: Zoo, seed: int = 0) -> ClassSpecifications:
         logits = _SPREAD * random.normal(size=(len(zoo.card(model).outputs), len(anchors.groups)))
         powers = np.exp(logits)
         probabilities.append((powers / powers.sum(axis=0)).astype(np.float32))
-    profiles = random.random((len(zoo), profile_width(anchors)), np.float32)
+    profiles = random.random((len(zoo), sum(profile_blocks(anchors))), np.float32)
     return ClassSpecifications(zoo.ids, tuple(probabilities), profiles, anchors)
 
 

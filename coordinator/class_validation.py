@@ -116,8 +116,9 @@ class ClassValidation:
         """
         settings = self._settings
         found = np.empty((len(settings.examples), len(tasks), len(models)))
+        classes = np.unique(tasks)
         for part in self._handfuls(models):
-            sums = self._statistics(tuple(models[part]), np.unique(tasks), halves=False)
+            sums = self._statistics(tuple(models[part]), classes, halves=False)
             found[:, :, part] = few_shot_accuracy.combine(
                 [sums],
                 tasks,

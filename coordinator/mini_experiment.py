@@ -24,13 +24,8 @@ from coordinator.grouped_job import GroupedJob
 from coordinator.launch import run_embedded
 from synlearn.datasets.mixed_pool_file import read_pool, write_pool
 from synlearn.evaluation.experiments.mixed_data import MixedData, prepare_mini
-from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores
-from synlearn.evaluation.experiments.mixed_ranking import (
-    FUSION,
-    SYNLEARN,
-    Scores,
-    evaluate_methods,
-)
+from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores, learned_methods
+from synlearn.evaluation.experiments.mixed_ranking import evaluate_methods
 from synlearn.evaluation.experiments.mixed_report import (
     MixedRun,
     mixed_results,
@@ -120,9 +115,7 @@ def _evaluate(plan: MiniPlan, data: MixedData, steps: StepBars) -> MixedRun:
     direct = _direct(plan.out, data, ks, steps)
     bench = Bench(data.pool, data.tasks, data.specifications.select(data.test))
     scores = {seed: LearnedScores(bench, model, fusion, seed) for seed in DRAWS}
-    learned: dict[str, Scores] = {SYNLEARN: lambda k, seed: scores[seed].metric(k)}
-    if fusion is not None:
-        learned[FUSION] = lambda k, seed: scores[seed].fused(k, scores[seed].metric(k), direct)
+    learned = learned_methods(scores, direct, fused=fusion is not None)
     qualities = evaluate_methods(direct, data.truth, learned, lambda: None)
     return MixedRun(
         qualities=qualities,

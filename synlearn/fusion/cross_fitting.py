@@ -19,9 +19,9 @@ from synlearn.fusion.fitting import HeldOutTasks
 from synlearn.fusion.fused import METRIC
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
+from synlearn.mre.classification_scores import mean_scores
 from synlearn.mre.classification_training import GatheredClasses
 from synlearn.mre.levels import nearest_level
-from synlearn.mre.model import standard_scores
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
@@ -130,12 +130,4 @@ def _scores(metric: ClassificationMetric, means: Float32, models: ClassSets) -> 
     """(n, m), higher is better."""
     with torch.inference_mode():
         projected = metric.project_models(models)
-        parts = [
-            standard_scores(metric.measure(ClassSets.full(part), projected).distance)
-            for part in torch.from_numpy(means).split(_TASKS_AT_ONCE)
-        ]
-    mean: Float64 = np.concatenate(parts, axis=1).mean(axis=0)
-    return mean
-
-
-_TASKS_AT_ONCE = 48
+    return mean_scores(metric, torch.from_numpy(means), projected)

@@ -10,14 +10,12 @@ import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 
 from synlearn.datasets.dsprites import (
     ORIENTATIONS,
@@ -32,6 +30,7 @@ from synlearn.datasets.dsprites import (
     split,
 )
 from synlearn.errors import InputError
+from synlearn.threads import one_thread
 from synlearn.worker_process import start_worker
 from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
@@ -156,7 +155,7 @@ def _trained(
 ) -> Iterator[dict[ModelId, ZooEntry]]:
     """Train chunk by chunk; yield the digests of each chunk's models once they are on disk."""
     if workers <= 1:
-        with _single_thread():
+        with one_thread():
             for chunk in chunks:
                 yield _train_chunk(root, plan, chunk)
         return
@@ -169,16 +168,6 @@ def _trained(
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _train_chunk(root: Path, plan: BuildPlan, domains: Sequence[Domain]) -> dict[ModelId, ZooEntry]:

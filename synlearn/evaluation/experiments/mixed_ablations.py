@@ -19,20 +19,19 @@ from synlearn.evaluation.rank_correlation import kendall_tau
 from synlearn.mre.backbone import Backbone
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
+from synlearn.mre.classification_scores import mean_scores
 from synlearn.mre.classification_training import (
     ClassificationLearner,
     GatheredClasses,
     LearningPlan,
 )
 from synlearn.mre.levels import draw_instances, nearest_level
-from synlearn.mre.model import standard_scores
 from synlearn.zoo.feature_cache import planes
 
 Float64 = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
-_TASKS_AT_ONCE = 48
 _IMAGES_AT_ONCE = 256
 _TARGETS, _SUBSET, _UPDATES = 0, 1, 2  # keep one seed's draws apart
 
@@ -134,12 +133,7 @@ class Ablations:
             each = np.empty(rows.shape[:2])
             for draw, own in enumerate(rows):
                 means = torch.from_numpy(features[own].mean(axis=2))
-                with torch.inference_mode():
-                    parts = [
-                        standard_scores(metric.measure(ClassSets.full(part), models).distance)
-                        for part in means.split(_TASKS_AT_ONCE)
-                    ]
-                scores = np.concatenate([part.mean(axis=0) for part in parts])
+                scores = mean_scores(metric, means, models)
                 each[draw] = [
                     kendall_tau(one, true)
                     for one, true in zip(scores, self._test.truth[k], strict=True)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from synlearn.datasets.mixed_plan import Part
 from synlearn.errors import InputError
 from synlearn.evaluation.experiments.mixed_data import MixedData
-from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores
+from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores, learned_methods
 from synlearn.evaluation.experiments.mixed_ranking import (
-    FUSION,
     METHODS,
-    SYNLEARN,
     Scores,
     evaluate_methods,
 )
@@ -154,17 +152,7 @@ def _learned(plan: EvaluationPlan, data: MixedData, direct: DirectScores) -> dic
         seed: LearnedScores(bench, models[place], fusions[place], seed)
         for seed, place in zip(plan.seeds, places, strict=True)
     }
-    known: dict[tuple[int, int], NDArray[np.float64]] = {}
-
-    def metric(k: int, seed: int) -> NDArray[np.float64]:
-        if (k, seed) not in known:
-            known[k, seed] = by_seed[seed].metric(k)
-        return known[k, seed]
-
-    found: dict[str, Scores] = {SYNLEARN: metric}
-    if all(fusion is not None for fusion in fusions):
-        found[FUSION] = lambda k, seed: by_seed[seed].fused(k, metric(k, seed), direct)
-    return found
+    return learned_methods(by_seed, direct, fused=all(fusion is not None for fusion in fusions))
 
 
 def _fusion(path: Path) -> FittedFusion | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -9,17 +10,18 @@ from numpy.typing import NDArray
 
 from synlearn.datasets.mixed_pool import MixedPool
 from synlearn.datasets.mixed_tasks import MixedTask, example_rows
+from synlearn.evaluation.experiments.mixed_ranking import FUSION, SYNLEARN, Scores
 from synlearn.evaluation.experiments.mixed_scores import DirectScores
 from synlearn.fusion.fused import METRIC, FittedFusion
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.classification_scores import mean_scores
 from synlearn.scorers.direct import Direct
 from synlearn.zoo.class_specification import ClassSpecifications
 from synlearn.zoo.feature_cache import planes
 
 Float64 = NDArray[np.float64]
 
-_TASKS_AT_ONCE = 48
 _IMAGES_AT_ONCE = 64
 
 
@@ -58,7 +60,8 @@ class LearnedScores:
         images = torch.from_numpy(planes(self._bench.pool.pictures[distinct]))
         with torch.inference_mode():
             each = torch.cat([self._model.backbone(p) for p in images.split(_IMAGES_AT_ONCE)])
-        return self._of_sets(each[torch.from_numpy(where.reshape(rows.shape))].mean(dim=2))
+        means = each[torch.from_numpy(where.reshape(rows.shape))].mean(dim=2)
+        return mean_scores(self._model.metric, means, self._projected)
 
     def fused(self, k: int, metric: Float64, direct: DirectScores) -> Float64:
         """Return the posterior means, (t, m).
@@ -81,9 +84,25 @@ class LearnedScores:
             found.append(self._fusion.fuse(scores, k).mean)
         return np.stack(found)
 
-    def _of_sets(self, means: torch.Tensor) -> Float64:
-        parts = [
-            self._model.member_scores(ClassSets.full(part), self._projected).mean(axis=0)
-            for part in means.split(_TASKS_AT_ONCE)
-        ]
-        return np.concatenate(parts)
+
+def learned_methods(
+    by_seed: Mapping[int, LearnedScores], direct: DirectScores, *, fused: bool
+) -> dict[str, Scores]:
+    """Return the metric alone and, where each seed has a fusion, the fused scores, as methods.
+
+    What the metric says is computed once for each K and seed.
+
+    Args:
+        by_seed: One for each seed of `direct`.
+        direct: Of the same tasks and models.
+        fused: Whether all of them have a fusion.
+    """
+
+    @cache
+    def metric(k: int, seed: int) -> Float64:
+        return by_seed[seed].metric(k)
+
+    found: dict[str, Scores] = {SYNLEARN: metric}
+    if fused:
+        found[FUSION] = lambda k, seed: by_seed[seed].fused(k, metric(k, seed), direct)
+    return found
