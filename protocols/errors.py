@@ -29,12 +29,16 @@ class Code(Enum):
     UNKNOWN_KIND = 102, "A frame was of a kind that this version does not know."
     OUT_OF_ORDER = 103, "A frame came when it was not allowed."
     TOO_MANY = 104, "More questions or file requests were open at a time than agreed."
-    VERSION_MISMATCH = 105, "The two ends speak different versions: update the older one."
-    WRONG_JOB = 106, "The job is not the one that runs here: ask the operator for an invitation."
+    VERSION_MISMATCH = 105, "The two ends speak different versions."
+    WRONG_JOB = 106, "The job does not run here: ask the operator for an invitation."
     NOT_ADMITTED = 107, "The provider or its token is not admitted: ask for an invitation."
     REPLACED = 108, "The provider opened a newer session, which replaces this one."
     SILENT = 109, "Nothing was heard for too long."
     SESSION_FAULT = 110, "This end failed at something that was not the other's mistake."
+    JOB_NOT_OPEN = 111, "The job is not open here now: come again."
+    NOT_A_MEMBER = 112, "The roster in force does not name the provider: ask its authority."
+    NOT_PROVEN = 113, "The provider did not prove that it holds the identity key of the roster."
+    OWNER_LEFT = 114, "The provider's owner left the job for good."
 
     # One question is refused.
     DIFFERENT_BODY = 200, "The same query id was asked before with another body."
@@ -119,5 +123,14 @@ class FrameError(ValueError):
         super().__init__(self.sentence)
 
 
-FATAL = frozenset({Code.VERSION_MISMATCH, Code.WRONG_JOB, Code.NOT_ADMITTED, Code.REPLACED})
+FATAL = frozenset(
+    {
+        Code.VERSION_MISMATCH,
+        Code.WRONG_JOB,
+        Code.NOT_ADMITTED,
+        Code.REPLACED,
+        Code.NOT_A_MEMBER,
+        Code.NOT_PROVEN,
+    }
+)
 """Codes after which a node does not connect again: trying would end the same way."""

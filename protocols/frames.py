@@ -3,13 +3,14 @@
 Construction does not check: `protocols.framing.decode` does, for everything that arrives.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from protocols.errors import Code
 from protocols.ids import Digest, JobId, ProviderId, QueryId
 
-VERSION = 1
+VERSION = 2
+NONCE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Hello:
 
     provider: ProviderId
     job: JobId
-    token: bytes
+    token: bytes = field(repr=False)  # in no log
     acknowledged: QueryId | None
     in_flight: int
     max_body: int
@@ -26,8 +27,23 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """The coordinator's first frame: sign this, in a `Proof`; drawn anew for every stream."""
+
+    nonce: bytes
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The provider's identity key signed what `protocols.proof` says."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Welcome:
-    """The coordinator's first frame: admitted, within these limits."""
+    """The provider is admitted, within these limits."""
 
     in_flight: int
     max_body: int
@@ -112,9 +128,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Goodbye:
-    """The session ends as it should."""
+    """The session ends as it should; `code` where the other end has to act on why."""
 
     reason: str
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,8 @@ class Error:
 
 Frame: TypeAlias = (
     Hello
+    | Challenge
+    | Proof
     | Welcome
     | Question
     | Answer

@@ -16,6 +16,7 @@ from protocols import messages_pb2 as pb
 from protocols.errors import Code, FrameError, code_from_wire
 from protocols.ids import Digest, QueryId, job_id, provider_id
 from protocols.limits import MAX_FRAMES, Limits
+from protocols.secagg.keys import SIGNATURE_BYTES
 
 _Data = TypeVar("_Data", bytes, memoryview)
 _FRAME = 0x0A  # field 1, length-delimited: Message.frames
@@ -148,11 +149,25 @@ def _sentence(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text[:MAX_SENTENCE])
 
 
-def _read_hello(hello: pb.Hello, limits: Limits) -> f.Hello:
-    if hello.version != f.VERSION:  # first: another version may mean something else by the rest
+def _check_version(version: int, *, here: str, there: str) -> None:
+    """Checked before anything else: another version may mean something else by the rest."""
+    if version != f.VERSION:
+        older = there if version < f.VERSION else here
         raise FrameError(
-            Code.VERSION_MISMATCH, f"This end speaks {f.VERSION}, the other {hello.version}."
+            Code.VERSION_MISMATCH,
+            f"The {here} speaks version {f.VERSION} and the {there} version {version}: "
+            f"update the {older}.",
         )
+
+
+def _exactly(name: str, data: bytes, size: int) -> bytes:
+    if len(data) != size:
+        raise ValueError(f"{name} has {size} bytes, not {len(data)}")
+    return data
+
+
+def _read_hello(hello: pb.Hello, limits: Limits) -> f.Hello:
+    _check_version(hello.version, here="coordinator", there="node")
     return f.Hello(
         provider=provider_id(hello.provider),
         job=job_id(hello.job),
@@ -164,11 +179,17 @@ def _read_hello(hello: pb.Hello, limits: Limits) -> f.Hello:
     )
 
 
+def _read_challenge(challenge: pb.Challenge, limits: Limits) -> f.Challenge:
+    _check_version(challenge.version, here="node", there="coordinator")
+    return f.Challenge(_exactly("a nonce", challenge.nonce, f.NONCE_BYTES), challenge.version)
+
+
+def _read_proof(proof: pb.Proof, limits: Limits) -> f.Proof:
+    return f.Proof(_exactly("a signature", proof.signature, SIGNATURE_BYTES))
+
+
 def _read_welcome(welcome: pb.Welcome, limits: Limits) -> f.Welcome:
-    if welcome.version != f.VERSION:
-        raise FrameError(
-            Code.VERSION_MISMATCH, f"This end speaks {f.VERSION}, the other {welcome.version}."
-        )
+    _check_version(welcome.version, here="node", there="coordinator")
     return f.Welcome(
         in_flight=_within("in_flight", welcome.in_flight, 1, 2**20),
         max_body=_within("max_body", welcome.max_body, 1, 2**32 - 1),
@@ -229,7 +250,8 @@ def _read_heartbeat(heartbeat: pb.Heartbeat, limits: Limits) -> f.Heartbeat:
 
 
 def _read_goodbye(goodbye: pb.Goodbye, limits: Limits) -> f.Goodbye:
-    return f.Goodbye(_sentence(goodbye.reason))
+    code = code_from_wire(goodbye.code, 100) if goodbye.code else None
+    return f.Goodbye(_sentence(goodbye.reason), code)
 
 
 def _read_error(error: pb.Error, limits: Limits) -> f.Error:
@@ -242,6 +264,8 @@ def _bytes(digest: Digest) -> bytes:
 
 _READERS: dict[str, Callable[..., f.Frame]] = {
     "hello": _read_hello,
+    "challenge": _read_challenge,
+    "proof": _read_proof,
     "welcome": _read_welcome,
     "question": _read_question,
     "answer": _read_answer,
@@ -267,6 +291,8 @@ _WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
             max_body=x.max_body,
         )
     ),
+    f.Challenge: lambda x: pb.Frame(challenge=pb.Challenge(version=x.version, nonce=x.nonce)),
+    f.Proof: lambda x: pb.Frame(proof=pb.Proof(signature=x.signature)),
     f.Welcome: lambda x: pb.Frame(
         welcome=pb.Welcome(
             version=x.version,
@@ -297,6 +323,8 @@ _WRITERS: dict[type[f.Frame], Callable[..., pb.Frame]] = {
         blob_error=pb.BlobError(digest=_bytes(x.digest), offset=x.offset, code=x.code.value)
     ),
     f.Heartbeat: lambda x: pb.Frame(heartbeat=pb.Heartbeat()),
-    f.Goodbye: lambda x: pb.Frame(goodbye=pb.Goodbye(reason=x.reason)),
+    f.Goodbye: lambda x: pb.Frame(
+        goodbye=pb.Goodbye(reason=x.reason, code=x.code.value if x.code else 0)
+    ),
     f.Error: lambda x: pb.Frame(error=pb.Error(code=x.code.value, sentence=x.sentence)),
 }

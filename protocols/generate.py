@@ -1,4 +1,4 @@
-"""Writes messages_pb2.py and messages_pb2.pyi anew: ``python -m protocols.generate``.
+"""Writes the modules of our .proto files anew: ``python -m protocols.generate``.
 
 Needs the development dependencies. A newer protoc stamps its own version on the module, and the
 module would then refuse every older runtime, though nothing else in it differs; the stamp is put
@@ -11,6 +11,7 @@ from pathlib import Path
 
 OLDEST_RUNTIME = (5, 28, 0)
 HERE = Path(__file__).parent
+SOURCES = ("messages", "mre_service")
 
 
 def stamp(module: str) -> str:
@@ -25,16 +26,16 @@ def stamp(module: str) -> str:
 
 
 def main() -> None:
-    """Run protoc over messages.proto, beside this file."""
+    """Run protoc over the .proto files beside this one; no code that imports grpc is made."""
     from grpc_tools import protoc  # type: ignore[import-untyped]  # noqa: PLC0415 - only for us
 
     here = str(HERE)
-    if protoc.main(
-        ["", f"-I{here}", f"--python_out={here}", f"--pyi_out={here}", "messages.proto"]
-    ):
+    files = [f"{name}.proto" for name in SOURCES]
+    if protoc.main(["", f"-I{here}", f"--python_out={here}", f"--pyi_out={here}", *files]):
         sys.exit(1)
-    generated = HERE / "messages_pb2.py"
-    generated.write_text(stamp(generated.read_text()))
+    for name in SOURCES:
+        generated = HERE / f"{name}_pb2.py"
+        generated.write_text(stamp(generated.read_text()))
 
 
 if __name__ == "__main__":

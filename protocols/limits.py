@@ -9,6 +9,8 @@ BATCH = 128 * KIB
 """A message takes no further frame once it holds this much; the same at both ends."""
 LARGEST = 1024 * MIB
 """gRPC itself takes no message of 2 GiB."""
+KEPT_FILES = 256 * MIB
+"""Bytes of pulled files that a node keeps, those used last."""
 MAX_FRAMES = 4096
 """Most frames in one message; the same at both ends."""
 
@@ -33,7 +35,7 @@ class Limits:
     blob_window: int = 4
     """Blob requests unanswered at a time on one stream."""
     handshake: float = 10.0
-    """From the stream's opening until Hello or Welcome has arrived."""
+    """From the stream's opening until the provider was let in."""
     heartbeat: float = 15.0
     """An end that sent nothing for so long sends a Heartbeat."""
     silence: float = 60.0

@@ -6,7 +6,7 @@ run this very code.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
@@ -52,7 +52,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a stream ended and why, in a sentence; `code` for FAULT and ERROR."""
+    """How a stream ended and why, in a sentence; `code` for FAULT, ERROR, and some a GOODBYE."""
 
     how: Ending
     sentence: str
@@ -72,6 +72,7 @@ class Link:
             from the rules.
         clock: Seconds, from any start.
         sleep: As `asyncio.sleep`.
+        about: Fields of a log line about this stream.
         patient: Read nothing while more than `limits.queue` bytes wait to be written. One end
             only: if both did, both could wait for ever.
     """
@@ -86,6 +87,7 @@ class Link:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         patient: bool,
+        about: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._wire = wire
         self._rules = rules
@@ -94,12 +96,15 @@ class Link:
         self._clock = clock
         self._sleep = sleep
         self._patient = patient
+        self._about = about
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._heard = self._said = clock()
         self._ended: Ended | None = None
         self._problem = "The connection was lost."
         self._leaving = False
+        self._writing = False
+        self._heard_all = False
         self._writer: asyncio.Task[None] | None = None
         self._farewell: asyncio.Task[None] | None = None
         self._outbox = Outbox(self._wake.set)
@@ -149,6 +154,11 @@ class Link:
             self._problem = self._judge({*done, writer} if writer.done() else done)
             if self._leaving:
                 await asyncio.wait((writer,))
+            elif self._writing:
+                # A message on its way must not be cancelled: gRPC then cannot end the stream.
+                self._heard_all = True
+                tasks.append(asyncio.create_task(self._pause()))
+                await asyncio.wait((writer, tasks[-1]), return_when=asyncio.FIRST_COMPLETED)
             return self.ended
         finally:
             if self._farewell:
@@ -168,7 +178,7 @@ class Link:
             elif isinstance(error, ConnectionError):
                 said = str(error)
             elif error:  # our own mistake: it costs this session, and no other
-                _log.error("a session failed", exc_info=error)
+                _log.error("a session failed", exc_info=error, extra=self._about())
                 code = Code.SESSION_FAULT
                 self.end(f.Error(code, code.sentence), Ended(Ending.LOST, code.sentence))
         return said
@@ -182,7 +192,7 @@ class Link:
             for frame in decode(message, limits):
                 rules.receive(frame)
                 if isinstance(frame, f.Goodbye):
-                    self._ended = Ended(Ending.GOODBYE, frame.reason)
+                    self._ended = Ended(Ending.GOODBYE, frame.reason, frame.code)
                 elif isinstance(frame, f.Error):
                     self._ended = Ended(Ending.ERROR, frame.sentence, frame.code)
                 else:
@@ -199,7 +209,11 @@ class Link:
             if message := outbox.take():
                 self._said = self._clock()
                 self._room.set()
+                self._writing = True
                 await wire.write(message)
+                self._writing = False
+                if self._heard_all:
+                    return None
             elif self._leaving:
                 return await wire.close()
             else:
@@ -209,8 +223,8 @@ class Link:
     async def _watch(self) -> None:
         limits = self._limits
         await self._sleep(limits.handshake)
-        if self._rules.stage is Stage.GREETING:
-            raise FrameError(Code.SILENT, f"No greeting came within {limits.handshake:g} s.")
+        if self._rules.shaking_hands:
+            raise FrameError(Code.SILENT, f"No handshake was made within {limits.handshake:g} s.")
         while True:
             await self._sleep(limits.heartbeat)
             now = self._clock()

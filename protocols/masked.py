@@ -32,6 +32,7 @@ from protocols.queries import (
     decode_sum_query,
 )
 from protocols.queries.outputs import LEAST_LIKELIHOOD
+from protocols.queries.sensitivity import of_rows
 from protocols.values import decode_values
 
 WholeClassQuery: TypeAlias = ClassOutputs | LeepLikelihood | HeadStatistics | HeadCorrect
@@ -216,6 +217,9 @@ def sensitivity(query: MaskedQuery, bound: float, length: int) -> float:
         length: Entries of the vector.
     """
     everything = 2 * bound * math.sqrt(length)
+    if isinstance(query, WholeClassQuery):
+        parts = of_rows(query)
+        return everything if parts is None else min(math.hypot(*parts.values()), everything)
     if isinstance(query, ClassFeatureSums):
         # A row has a vector of length 1 in every slot of its class that happens to draw it.
         slots = max(Counter(query.slots).values())

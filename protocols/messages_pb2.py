@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0emessages.proto\x12\x08synlearn\";\n\x07Message\x12\x1f\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x0f.synlearn.Frame\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"\x84\x04\n\x05\x46rame\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.synlearn.HelloH\x00\x12$\n\x07welcome\x18\x02 \x01(\x0b\x32\x11.synlearn.WelcomeH\x00\x12&\n\x08question\x18\x03 \x01(\x0b\x32\x12.synlearn.QuestionH\x00\x12\"\n\x06\x61nswer\x18\x04 \x01(\x0b\x32\x10.synlearn.AnswerH\x00\x12$\n\x07refusal\x18\x05 \x01(\x0b\x32\x11.synlearn.RefusalH\x00\x12$\n\x07pending\x18\x06 \x01(\x0b\x32\x11.synlearn.PendingH\x00\x12\x1c\n\x03\x61\x63k\x18\x07 \x01(\x0b\x32\r.synlearn.AckH\x00\x12-\n\x0c\x62lob_request\x18\x08 \x01(\x0b\x32\x15.synlearn.BlobRequestH\x00\x12)\n\nblob_chunk\x18\t \x01(\x0b\x32\x13.synlearn.BlobChunkH\x00\x12)\n\nblob_error\x18\n \x01(\x0b\x32\x13.synlearn.BlobErrorH\x00\x12(\n\theartbeat\x18\x0b \x01(\x0b\x32\x13.synlearn.HeartbeatH\x00\x12$\n\x07goodbye\x18\x0c \x01(\x0b\x32\x11.synlearn.GoodbyeH\x00\x12 \n\x05\x65rror\x18\r \x01(\x0b\x32\x0f.synlearn.ErrorH\x00\x42\x06\n\x04kind\"2\n\x05Query\x12\r\n\x05phase\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\x0c\n\x04part\x18\x03 \x01(\r\"\x92\x01\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x0c\x12%\n\x0c\x61\x63knowledged\x18\x05 \x01(\x0b\x32\x0f.synlearn.Query\x12\x11\n\tin_flight\x18\x06 \x01(\r\x12\x10\n\x08max_body\x18\x07 \x01(\r\"g\n\x07Welcome\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\tin_flight\x18\x02 \x01(\r\x12\x10\n\x08max_body\x18\x03 \x01(\r\x12\x11\n\tmax_chunk\x18\x04 \x01(\r\x12\x13\n\x0b\x62lob_window\x18\x05 \x01(\r\"M\n\x08Question\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x02 \x01(\r\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"6\n\x06\x41nswer\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"7\n\x07Refusal\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\"H\n\x07Pending\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\r\n\x05until\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\r\"%\n\x03\x41\x63k\x12\x1e\n\x05up_to\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\"=\n\x0b\x42lobRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\r\":\n\tBlobChunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05total\x18\x03 \x01(\x04\"9\n\tBlobError\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\"\x0b\n\tHeartbeat\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\'\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x10\n\x08sentence\x18\x02 \x01(\t\"9\n\x04\x42ody\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x1f\n\x06values\x18\x02 \x03(\x0b\x32\x0f.synlearn.Named\"\xa8\x01\n\x05Named\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x0e\n\x04real\x18\x04 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x12 \n\x05texts\x18\x06 \x01(\x0b\x32\x0f.synlearn.TextsH\x00\x12 \n\x05\x61rray\x18\x07 \x01(\x0b\x32\x0f.synlearn.ArrayH\x00\x42\x07\n\x05value\"\x16\n\x05Texts\x12\r\n\x05items\x18\x01 \x03(\t\"3\n\x05\x41rray\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0emessages.proto\x12\x08synlearn\";\n\x07Message\x12\x1f\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x0f.synlearn.Frame\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\"\xd0\x04\n\x05\x46rame\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.synlearn.HelloH\x00\x12$\n\x07welcome\x18\x02 \x01(\x0b\x32\x11.synlearn.WelcomeH\x00\x12&\n\x08question\x18\x03 \x01(\x0b\x32\x12.synlearn.QuestionH\x00\x12\"\n\x06\x61nswer\x18\x04 \x01(\x0b\x32\x10.synlearn.AnswerH\x00\x12$\n\x07refusal\x18\x05 \x01(\x0b\x32\x11.synlearn.RefusalH\x00\x12$\n\x07pending\x18\x06 \x01(\x0b\x32\x11.synlearn.PendingH\x00\x12\x1c\n\x03\x61\x63k\x18\x07 \x01(\x0b\x32\r.synlearn.AckH\x00\x12-\n\x0c\x62lob_request\x18\x08 \x01(\x0b\x32\x15.synlearn.BlobRequestH\x00\x12)\n\nblob_chunk\x18\t \x01(\x0b\x32\x13.synlearn.BlobChunkH\x00\x12)\n\nblob_error\x18\n \x01(\x0b\x32\x13.synlearn.BlobErrorH\x00\x12(\n\theartbeat\x18\x0b \x01(\x0b\x32\x13.synlearn.HeartbeatH\x00\x12$\n\x07goodbye\x18\x0c \x01(\x0b\x32\x11.synlearn.GoodbyeH\x00\x12 \n\x05\x65rror\x18\r \x01(\x0b\x32\x0f.synlearn.ErrorH\x00\x12(\n\tchallenge\x18\x0e \x01(\x0b\x32\x13.synlearn.ChallengeH\x00\x12 \n\x05proof\x18\x0f \x01(\x0b\x32\x0f.synlearn.ProofH\x00\x42\x06\n\x04kind\"2\n\x05Query\x12\r\n\x05phase\x18\x01 \x01(\r\x12\x0c\n\x04step\x18\x02 \x01(\r\x12\x0c\n\x04part\x18\x03 \x01(\r\"\x92\x01\n\x05Hello\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x10\n\x08provider\x18\x02 \x01(\t\x12\x0b\n\x03job\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\x0c\x12%\n\x0c\x61\x63knowledged\x18\x05 \x01(\x0b\x32\x0f.synlearn.Query\x12\x11\n\tin_flight\x18\x06 \x01(\r\x12\x10\n\x08max_body\x18\x07 \x01(\r\"+\n\tChallenge\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05nonce\x18\x02 \x01(\x0c\"\x1a\n\x05Proof\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"g\n\x07Welcome\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x11\n\tin_flight\x18\x02 \x01(\r\x12\x10\n\x08max_body\x18\x03 \x01(\r\x12\x11\n\tmax_chunk\x18\x04 \x01(\r\x12\x13\n\x0b\x62lob_window\x18\x05 \x01(\r\"M\n\x08Question\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\x02 \x01(\r\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"6\n\x06\x41nswer\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"7\n\x07Refusal\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\"H\n\x07Pending\x12\x1e\n\x05query\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\x12\r\n\x05until\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\r\"%\n\x03\x41\x63k\x12\x1e\n\x05up_to\x18\x01 \x01(\x0b\x32\x0f.synlearn.Query\"=\n\x0b\x42lobRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\r\":\n\tBlobChunk\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\r\n\x05total\x18\x03 \x01(\x04\"9\n\tBlobError\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x03 \x01(\r\"\x0b\n\tHeartbeat\"\'\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\r\"\'\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x10\n\x08sentence\x18\x02 \x01(\t\"9\n\x04\x42ody\x12\x10\n\x08\x66unction\x18\x01 \x01(\t\x12\x1f\n\x06values\x18\x02 \x03(\x0b\x32\x0f.synlearn.Named\"\xa8\x01\n\x05Named\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\x07\x62oolean\x18\x02 \x01(\x08H\x00\x12\x11\n\x07integer\x18\x03 \x01(\x12H\x00\x12\x0e\n\x04real\x18\x04 \x01(\x01H\x00\x12\x0e\n\x04text\x18\x05 \x01(\tH\x00\x12 \n\x05texts\x18\x06 \x01(\x0b\x32\x0f.synlearn.TextsH\x00\x12 \n\x05\x61rray\x18\x07 \x01(\x0b\x32\x0f.synlearn.ArrayH\x00\x42\x07\n\x05value\"\x16\n\x05Texts\x12\r\n\x05items\x18\x01 \x03(\t\"3\n\x05\x41rray\x12\r\n\x05\x64type\x18\x01 \x01(\t\x12\r\n\x05shape\x18\x02 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,41 +34,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE']._serialized_start=28
   _globals['_MESSAGE']._serialized_end=87
   _globals['_FRAME']._serialized_start=90
-  _globals['_FRAME']._serialized_end=606
-  _globals['_QUERY']._serialized_start=608
-  _globals['_QUERY']._serialized_end=658
-  _globals['_HELLO']._serialized_start=661
-  _globals['_HELLO']._serialized_end=807
-  _globals['_WELCOME']._serialized_start=809
-  _globals['_WELCOME']._serialized_end=912
-  _globals['_QUESTION']._serialized_start=914
-  _globals['_QUESTION']._serialized_end=991
-  _globals['_ANSWER']._serialized_start=993
-  _globals['_ANSWER']._serialized_end=1047
-  _globals['_REFUSAL']._serialized_start=1049
-  _globals['_REFUSAL']._serialized_end=1104
-  _globals['_PENDING']._serialized_start=1106
-  _globals['_PENDING']._serialized_end=1178
-  _globals['_ACK']._serialized_start=1180
-  _globals['_ACK']._serialized_end=1217
-  _globals['_BLOBREQUEST']._serialized_start=1219
-  _globals['_BLOBREQUEST']._serialized_end=1280
-  _globals['_BLOBCHUNK']._serialized_start=1282
-  _globals['_BLOBCHUNK']._serialized_end=1340
-  _globals['_BLOBERROR']._serialized_start=1342
-  _globals['_BLOBERROR']._serialized_end=1399
-  _globals['_HEARTBEAT']._serialized_start=1401
-  _globals['_HEARTBEAT']._serialized_end=1412
-  _globals['_GOODBYE']._serialized_start=1414
-  _globals['_GOODBYE']._serialized_end=1439
-  _globals['_ERROR']._serialized_start=1441
-  _globals['_ERROR']._serialized_end=1480
-  _globals['_BODY']._serialized_start=1482
-  _globals['_BODY']._serialized_end=1539
-  _globals['_NAMED']._serialized_start=1542
-  _globals['_NAMED']._serialized_end=1710
-  _globals['_TEXTS']._serialized_start=1712
-  _globals['_TEXTS']._serialized_end=1734
-  _globals['_ARRAY']._serialized_start=1736
-  _globals['_ARRAY']._serialized_end=1787
+  _globals['_FRAME']._serialized_end=682
+  _globals['_QUERY']._serialized_start=684
+  _globals['_QUERY']._serialized_end=734
+  _globals['_HELLO']._serialized_start=737
+  _globals['_HELLO']._serialized_end=883
+  _globals['_CHALLENGE']._serialized_start=885
+  _globals['_CHALLENGE']._serialized_end=928
+  _globals['_PROOF']._serialized_start=930
+  _globals['_PROOF']._serialized_end=956
+  _globals['_WELCOME']._serialized_start=958
+  _globals['_WELCOME']._serialized_end=1061
+  _globals['_QUESTION']._serialized_start=1063
+  _globals['_QUESTION']._serialized_end=1140
+  _globals['_ANSWER']._serialized_start=1142
+  _globals['_ANSWER']._serialized_end=1196
+  _globals['_REFUSAL']._serialized_start=1198
+  _globals['_REFUSAL']._serialized_end=1253
+  _globals['_PENDING']._serialized_start=1255
+  _globals['_PENDING']._serialized_end=1327
+  _globals['_ACK']._serialized_start=1329
+  _globals['_ACK']._serialized_end=1366
+  _globals['_BLOBREQUEST']._serialized_start=1368
+  _globals['_BLOBREQUEST']._serialized_end=1429
+  _globals['_BLOBCHUNK']._serialized_start=1431
+  _globals['_BLOBCHUNK']._serialized_end=1489
+  _globals['_BLOBERROR']._serialized_start=1491
+  _globals['_BLOBERROR']._serialized_end=1548
+  _globals['_HEARTBEAT']._serialized_start=1550
+  _globals['_HEARTBEAT']._serialized_end=1561
+  _globals['_GOODBYE']._serialized_start=1563
+  _globals['_GOODBYE']._serialized_end=1602
+  _globals['_ERROR']._serialized_start=1604
+  _globals['_ERROR']._serialized_end=1643
+  _globals['_BODY']._serialized_start=1645
+  _globals['_BODY']._serialized_end=1702
+  _globals['_NAMED']._serialized_start=1705
+  _globals['_NAMED']._serialized_end=1873
+  _globals['_TEXTS']._serialized_start=1875
+  _globals['_TEXTS']._serialized_end=1897
+  _globals['_ARRAY']._serialized_start=1899
+  _globals['_ARRAY']._serialized_end=1950
 # @@protoc_insertion_point(module_scope)

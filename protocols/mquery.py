@@ -6,12 +6,11 @@ round. Ids follow from the aggregation's own: round r of attempt a has its own i
 """
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import ClassVar, TypeAlias
 
 from protocols.errors import Code, Refused
 from protocols.ids import QueryId
-from protocols.secagg.fields import Fields, integers, octets
+from protocols.secagg.fields import Fields, octets, pieces
 from protocols.secagg.manifest import SignedManifest
 from protocols.secagg.question import MAX_ATTEMPTS
 from protocols.secagg.roster import SignedRoster
@@ -54,12 +53,10 @@ class Join:
 
     def encode(self) -> bytes:
         """The body of the session question."""
-        links = [roster.encode() for roster in self.rosters]
         return encode_values(
             _JOIN,
             {
-                "rosters": octets(b"".join(links)),
-                "sizes": integers(map(len, links)),
+                **pieces("rosters", "sizes", (link.encode() for link in self.rosters)),
                 "manifest": octets(self.manifest.encode()),
             },
         )
@@ -130,14 +127,7 @@ def round_id(aggregation: QueryId, attempt: int, round_: Round) -> QueryId:
 
 
 def _join(fields: Fields) -> Join:
-    links, sizes = fields.octets("rosters"), fields.integers("sizes")
-    if len(sizes) > MAX_ROSTERS or min(sizes, default=0) < 0 or sum(sizes) != len(links):
-        raise ValueError("the rosters do not divide into their sizes")
-    ends = list(accumulate(sizes))
+    links = fields.pieces("rosters", "sizes", MAX_ROSTERS)
     return Join(
-        tuple(
-            SignedRoster.decode(links[end - size : end])
-            for end, size in zip(ends, sizes, strict=True)
-        ),
-        SignedManifest.decode(fields.octets("manifest")),
+        tuple(map(SignedRoster.decode, links)), SignedManifest.decode(fields.octets("manifest"))
     )

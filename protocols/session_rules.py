@@ -6,6 +6,7 @@ not allowed is our own mistake, and an assertion.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from enum import Enum
 
 from protocols import frames as f
@@ -18,46 +19,60 @@ class Stage(Enum):
     """How far a stream has come."""
 
     GREETING = "before the first frame of the other end"
+    PROVING = "until the Welcome"
     OPEN = "open"
     OVER = "after the last frame"
 
 
 _FROM_PROVIDER: dict[Stage, frozenset[type[f.Frame]]] = {
     Stage.GREETING: frozenset({f.Hello, f.Goodbye, f.Error}),
+    Stage.PROVING: frozenset({f.Proof, f.Goodbye, f.Error}),
     Stage.OPEN: frozenset(
         {f.Answer, f.Refusal, f.Pending, f.BlobRequest, f.Heartbeat, f.Goodbye, f.Error}
     ),
     Stage.OVER: frozenset(),
 }
 _FROM_COORDINATOR: dict[Stage, frozenset[type[f.Frame]]] = {
-    Stage.GREETING: frozenset({f.Welcome, f.Goodbye, f.Error}),
+    Stage.GREETING: frozenset({f.Challenge, f.Goodbye, f.Error}),
+    Stage.PROVING: frozenset({f.Welcome, f.Goodbye, f.Error}),
     Stage.OPEN: frozenset(
         {f.Question, f.Ack, f.BlobChunk, f.BlobError, f.Heartbeat, f.Goodbye, f.Error}
     ),
     Stage.OVER: frozenset(),
 }
-_FIRST = (f.Hello, f.Welcome)
-_LAST = (f.Goodbye, f.Error)
+_UNPROVEN = _FROM_COORDINATOR | {Stage.GREETING: frozenset({f.Welcome, f.Goodbye, f.Error})}
+_LAST = frozenset({f.Goodbye, f.Error})
+_NEXT: dict[type[f.Frame], Stage] = {
+    f.Hello: Stage.PROVING,
+    f.Challenge: Stage.PROVING,
+    f.Welcome: Stage.OPEN,
+    f.Goodbye: Stage.OVER,
+    f.Error: Stage.OVER,
+}
 
 
 class _Rules:
     """What both ends share: the stage, and the kinds allowed in it."""
 
-    _allowed: dict[Stage, frozenset[type[f.Frame]]]
-
-    def __init__(self) -> None:
+    def __init__(self, allowed: Mapping[Stage, frozenset[type[f.Frame]]]) -> None:
         self.stage = Stage.GREETING
+        self._allowed = allowed
+
+    @property
+    def shaking_hands(self) -> bool:
+        """Whether the provider is not let in yet."""
+        return self.stage in {Stage.GREETING, Stage.PROVING}
 
     def _step(self, frame: f.Frame) -> None:
         kind = type(frame)
-        if kind not in self._allowed[self.stage]:
-            raise FrameError(
-                Code.OUT_OF_ORDER, f"It was a {kind.__name__}, {self.stage.value} of the session."
-            )
-        if kind in _FIRST:
-            self.stage = Stage.OPEN
-        elif kind in _LAST:
-            self.stage = Stage.OVER
+        allowed = self._allowed[self.stage]
+        if kind not in allowed:
+            where = f", {self.stage.value} of the session"
+            if self.shaking_hands:
+                (due,) = allowed - _LAST
+                where = f" where a {due.__name__} was due"
+            raise FrameError(Code.OUT_OF_ORDER, f"It was a {kind.__name__}{where}.")
+        self.stage = _NEXT.get(kind, self.stage)
 
 
 class CoordinatorRules(_Rules):
@@ -67,10 +82,8 @@ class CoordinatorRules(_Rules):
     deadline has passed. So the two ends always agree on how many are open.
     """
 
-    _allowed = _FROM_PROVIDER
-
     def __init__(self, limits: Limits) -> None:
-        super().__init__()
+        super().__init__(_FROM_PROVIDER)
         self.open: set[QueryId] = set()
         self.in_flight = limits.in_flight
         self.max_body = limits.max_body
@@ -94,6 +107,11 @@ class CoordinatorRules(_Rules):
         elif isinstance(frame, f.Hello):
             self.in_flight = min(self.in_flight, frame.in_flight)
             self.max_body = min(self.max_body, frame.max_body)
+
+    def welcomed(self) -> None:
+        """Note the Welcome as sent: nothing but a Proof may come before."""
+        assert self.stage is Stage.PROVING  # noqa: S101 - our own mistake
+        self.stage = Stage.OPEN
 
     def may_ask(self, query: QueryId) -> bool:
         """Whether a question may be sent now."""
@@ -120,12 +138,16 @@ class CoordinatorRules(_Rules):
 
 
 class ProviderRules(_Rules):
-    """The provider's end of one stream; the mirror of `CoordinatorRules`."""
+    """The provider's end of one stream; the mirror of `CoordinatorRules`.
 
-    _allowed = _FROM_COORDINATOR
+    Args:
+        limits: Sizes and times.
+        proves: The coordinator has to pose a challenge before its Welcome; False where nodes have
+            no roster, and then it must not.
+    """
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__()
+    def __init__(self, limits: Limits, *, proves: bool) -> None:
+        super().__init__(_FROM_COORDINATOR if proves else _UNPROVEN)
         self.open: set[QueryId] = set()
         self.in_flight = limits.in_flight
         self.max_chunk = limits.max_chunk

@@ -63,9 +63,14 @@ def _write(named: pb.Named, value: Value) -> None:
         raise ValueError(f"value '{name}' has a type that cannot be sent: {type(value).__name__}")
 
 
+def dtype_name(array: npt.NDArray[Any]) -> str | None:
+    """Name of an array's dtype on the wire; None where it cannot be sent."""
+    return _TO_NAME.get(array.dtype.newbyteorder("<"))
+
+
 def _write_array(named: pb.Named, array: npt.NDArray[Any]) -> None:
-    dtype = array.dtype.newbyteorder("<")
-    if dtype not in _TO_NAME:
+    name = dtype_name(array)
+    if name is None:
         raise ValueError(
             f"array '{named.name}' has dtype {array.dtype}; use one of {', '.join(_NAMES)}"
         )
@@ -73,9 +78,9 @@ def _write_array(named: pb.Named, array: npt.NDArray[Any]) -> None:
         raise ValueError(
             f"array '{named.name}' has {array.ndim} axes, at most {MAX_DIMENSIONS} can be"
         )
-    named.array.dtype = _TO_NAME[dtype]
+    named.array.dtype = name
     named.array.shape.extend(array.shape)
-    named.array.data = array.astype(dtype, copy=False).tobytes()
+    named.array.data = array.astype(_TO_DTYPE[name], copy=False).tobytes()
 
 
 def decode_values(body: bytes) -> tuple[str, dict[str, Value]]:
@@ -88,6 +93,9 @@ def decode_values(body: bytes) -> tuple[str, dict[str, Value]]:
         parsed = pb.Body.FromString(body)
     except DecodeError as error:
         raise FrameError(Code.MALFORMED, "A body is no list of named values.") from error
+    parsed.DiscardUnknownFields()  # type: ignore[attr-defined]  # the stubs lack it
+    if parsed.SerializeToString() != body:  # else one question could have many digests
+        raise FrameError(Code.MALFORMED, "A body is not written in the one canonical way.")
     if len(parsed.values) > MAX_VALUES:
         raise FrameError(Code.MALFORMED, f"A body holds more than {MAX_VALUES} values.")
     values: dict[str, Value] = {}

@@ -8,7 +8,7 @@ Callers never choose rows: a question names whole classes, or how many rows the 
 """
 
 from protocols.queries.batching import batches_of
-from protocols.queries.class_features import ClassFeatureSums
+from protocols.queries.class_features import MAX_SUMMED_ROWS, ClassFeatureSums
 from protocols.queries.codec import (
     QUERIES,
     SUM_QUERIES,
@@ -22,7 +22,7 @@ from protocols.queries.codec import (
     encode_query,
 )
 from protocols.queries.describe import Describe, class_counts, pack_names
-from protocols.queries.evidence import SCORES, TaskEvidence
+from protocols.queries.evidence import MAX_GRAM, SCORES, TaskEvidence, gram_entries
 from protocols.queries.heads import (
     HeadCorrect,
     HeadStatistics,
@@ -31,8 +31,13 @@ from protocols.queries.heads import (
     packed_length,
 )
 from protocols.queries.outputs import ClassOutputs, LeepLikelihood
-from protocols.queries.pretraining import MAX_BATCH, PretrainingGradient, PretrainingUpdate
-from protocols.queries.regression import SquaredError, TargetFeatures
+from protocols.queries.pretraining import (
+    MAX_BATCH,
+    PretrainingGradient,
+    PretrainingUpdate,
+    check_steps,
+)
+from protocols.queries.regression import MAX_DRAWN_ROWS, SquaredError, TargetFeatures
 from protocols.queries.spec import (
     MAX_CLASSES,
     MAX_ENTRIES,
@@ -47,8 +52,11 @@ from protocols.queries.spec import (
 __all__ = [
     "MAX_BATCH",
     "MAX_CLASSES",
+    "MAX_DRAWN_ROWS",
     "MAX_ENTRIES",
+    "MAX_GRAM",
     "MAX_MODELS",
+    "MAX_SUMMED_ROWS",
     "MAX_TASKS",
     "QUERIES",
     "SCORES",
@@ -72,6 +80,7 @@ __all__ = [
     "TaskEvidence",
     "batches_of",
     "check_answer",
+    "check_steps",
     "class_counts",
     "decode_answer",
     "decode_query",
@@ -79,6 +88,7 @@ __all__ = [
     "encode_answer",
     "encode_query",
     "feature_signs",
+    "gram_entries",
     "half_sizes",
     "pack_names",
     "packed_length",

@@ -13,6 +13,8 @@ from protocols.queries.spec import (
 )
 
 MAX_SLOTS = 2**16
+MAX_SUMMED_ROWS = 2**22
+"""Rows that one party draws for all slots of a question: it holds their numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ A fusion of the two is fitted on tasks of which both are known, about the very s
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from protocols.queries.arrays import MAX_TASK_CLASSES, ByContent, keep_array, within
 from protocols.queries.spec import (
+    MAX_ENTRIES,
     MAX_MODELS,
     MAX_OUTPUTS,
     Answer,
@@ -25,19 +27,29 @@ from protocols.queries.spec import (
     check_range,
 )
 
-SCORES = ("ridge_loo", "ridge_loo_accuracy", "logme", "leep", "nce", "knn")
+SCORES = ("ridge_loo", "ridge_loo_accuracy", "logme", "leep", "nce", "knn", "ridge_held_out")
 """The closed list of direct scores; of each, higher is better."""
 
 MAX_EXAMPLES = 1024
 """Rows of one target dataset: a node's memory grows with their square for each model."""
 MAX_DRAWN = 2**14
 """Rows of all target datasets of a question together."""
+MAX_GRAM = 2**26
+"""Entries of the Gram matrices of all models and target datasets: a node may keep half of them."""
+_FEWEST_ROWS, _MOST_ROWS = 64, 128
+"""Of a Gram matrix: few rows are compared with their moved copies, of many rows some."""
 _ROUNDING = 1e-6
+
+
+def gram_entries(ways: int, ks: Sequence[int], draws: int) -> int:
+    """Return how many entries one model's Gram matrices of a question have, counted generously."""
+    rows = [min(max(ways * k, _FEWEST_ROWS), _MOST_ROWS) for k in ks]
+    return draws * sum(count**2 for count in rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskEvidence(ByContent):
-    """Of small target datasets of one task, the class means of `g_mu` and direct scores of models.
+    """Of small target datasets of one task: class means of `g_mu`, and what models make of them.
 
     The provider holds all classes of the task. For each k it draws target datasets of k different
     rows of each class; other providers' rows can tell how reusable a model really is. The same
@@ -47,7 +59,10 @@ class TaskEvidence(ByContent):
 
     Answer: `means` (c, d, w, features) float32 in [-1, 1], mean feature of each class; `scores`
     (c, d, s, m) float64, higher is better, where LogME is infinite if its evidence has no bound;
-    `rows` (w,) int64, rows of each class that were drawn from.
+    `similarity` (c, d, m (m - 1) / 2) float32 in [0, 1], how alike each two models see the rows
+    and, where these are few, moved copies of them: centred kernel alignments, the upper triangle
+    row by row; `rows` (w,) int64, rows of each class
+    that were drawn from.
 
     Attributes:
         models: m digests of files, whose outputs are logits; architectures may differ.
@@ -81,6 +96,8 @@ class TaskEvidence(ByContent):
         check_range("examples of a target dataset", ways * int(ks[-1]), 2, MAX_EXAMPLES)
         check_range("draws", self.draws, 1, MAX_DRAWN)
         check_range("rows of all target datasets", ways * int(ks.sum()) * self.draws, 2, MAX_DRAWN)
+        entries = gram_entries(ways, ks.tolist(), self.draws) * len(self.models)
+        check_range("entries of Gram matrices", entries, 1, MAX_GRAM)
         for score in self.scores:
             check_choice("a score", score, SCORES)
         check_range("number of scores", len(self.scores), 1, len(SCORES))
@@ -89,6 +106,7 @@ class TaskEvidence(ByContent):
         sides = (len(ks), self.draws)
         check_entries("means", *sides, ways, self.features)
         check_entries("scores", *sides, len(self.scores), len(self.models))
+        check_range("size of similarity", math.prod(sides) * self._pairs, 0, MAX_ENTRIES)
 
     @property
     def blobs(self) -> tuple[str, ...]:
@@ -103,6 +121,7 @@ class TaskEvidence(ByContent):
         return {
             "means": ArraySpec("float32", (*sides, ways, self.features), low=-1.0, high=1.0),
             "scores": ArraySpec("float64", scores, unbounded=True),
+            "similarity": ArraySpec("float32", (*sides, self._pairs), low=0.0, high=1.0),
             "rows": ArraySpec("int64", (ways,), low=int(self.ks[-1])),
         }
 
@@ -111,6 +130,10 @@ class TaskEvidence(ByContent):
         for place, score in enumerate(self.scores):
             low, high = self._range(score)
             within("scores", answer["scores"][:, :, place], low, high)
+
+    @property
+    def _pairs(self) -> int:
+        return len(self.models) * (len(self.models) - 1) // 2
 
     def _range(self, score: str) -> tuple[float, float]:
         match score:

@@ -7,6 +7,10 @@ from protocols.queries.spec import ArraySpec, check_choice, check_digest, check_
 
 MAX_BATCH = 256
 """Rows in one batch of pre-training: a node's memory grows with its cube, the triplets."""
+MAX_PASSES = 2**14
+"""Rows that pass through a backbone, forth and back, in all local steps of one update."""
+MAX_STEP_TRIPLES = 2**26
+"""Triples of rows, a batch's cube, in all local steps of one update: seconds of a core."""
 
 _HINGE_COUNTS = {
     "hinge_sum": ArraySpec("float64", (), low=0),
@@ -77,6 +81,7 @@ class PretrainingUpdate:
     def __post_init__(self) -> None:
         PretrainingGradient.__post_init__(self)  # type: ignore[arg-type]
         check_range("steps", self.steps, 1, 1000)
+        check_steps(self.steps, self.classes * self.rows_per_class)
         check_range("learning_rate", self.learning_rate, 0.0, 10.0)
 
     @property
@@ -88,3 +93,9 @@ class PretrainingUpdate:
     def answer(self) -> dict[str, ArraySpec]:
         """The arrays that come back."""
         return {"change": ArraySpec(self.precision, (None,)), **_HINGE_COUNTS}
+
+
+def check_steps(steps: int, batch: int) -> None:
+    """Raise `QueryError` where so many steps over `batch` rows each are more than a node does."""
+    check_range("steps x rows of a batch", steps * batch, 1, MAX_PASSES)
+    check_range("steps x the cube of a batch", steps * batch**3, 1, MAX_STEP_TRIPLES)

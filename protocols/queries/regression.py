@@ -7,6 +7,9 @@ from protocols.queries.spec import ArraySpec, check_digest, check_digests, check
 
 _MAX_MODELS = 4096
 _MAX_ROWS = 1_000_000
+MAX_DRAWN_ROWS = 2**22
+"""Rows of all target datasets of a question: a node holds their numbers, and adds up as many
+features."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class TargetFeatures:
         check_digest("backbone", self.backbone)
         check_range("k", self.k, 1, _MAX_ROWS)
         check_range("draws", self.draws, 1, 10_000)
+        check_range("k x draws", self.k * self.draws, 1, MAX_DRAWN_ROWS)
 
     @property
     def blobs(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Reading the named values of a body, each checked for its kind as it is taken."""
 
 from collections.abc import Iterable
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,14 @@ class Fields:
             if name.startswith(prefix)
         }
 
+    def pieces(self, name: str, sizes: str, most: int) -> tuple[bytes, ...]:
+        """Byte strings of any lengths, at most `most`, written by `pieces`."""
+        data, lengths = self.octets(name), self.integers(sizes)
+        if len(lengths) > most or min(lengths, default=0) < 0 or sum(lengths) != len(data):
+            raise ValueError(f"'{name}' does not divide into the pieces of '{sizes}'")
+        ends = accumulate(lengths)
+        return tuple(data[end - size : end] for end, size in zip(ends, lengths, strict=True))
+
     def groups(self, name: str, count: int) -> tuple[tuple[str, ...], ...]:
         """`count` lists of texts, written by `groups`."""
         sizes, texts = self.integers(f"{name}.sizes"), self.texts(name)
@@ -105,6 +114,12 @@ def rows(data: Iterable[bytes], width: int) -> Value:
 def integers(numbers: Iterable[int]) -> Value:
     """Integers of 64 bits as one value of a body."""
     return np.array(list(numbers), np.int64)
+
+
+def pieces(name: str, sizes: str, data: Iterable[bytes]) -> dict[str, Value]:
+    """Byte strings of any lengths as two values of a body."""
+    kept = list(data)
+    return {name: octets(b"".join(kept)), sizes: integers(map(len, kept))}
 
 
 def groups(name: str, lists: Iterable[Iterable[str]]) -> dict[str, Value]:

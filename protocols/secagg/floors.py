@@ -11,6 +11,17 @@ from protocols.secagg.graph import COMPLETE_UP_TO
 from protocols.secagg.question import AggregationQuestion, expected_corrupt, minimum_threshold
 
 
+def most_newcomers(count: int, threshold: int, corrupt: int) -> int:
+    """How many of the parties of a question could collude, all of them, without harm.
+
+    Args:
+        count: Parties.
+        threshold: Of the question.
+        corrupt: Colluding parties that it says it tolerates.
+    """
+    return corrupt if count > COMPLETE_UP_TO else 2 * threshold - count - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Floors:
     """The least company, checked on the question, on every later list, and on the survivors.
@@ -24,12 +35,14 @@ class Floors:
         counted: Parties that count towards the floors: identities known for long enough, or
             approved by the owner. None counts everybody. Those that do not count may all collude:
             there may be no more of them than the question tolerates.
+        min_rows_together: Fewest rows of parties that count in each slot of a sum, together.
     """
 
     min_parties: int = 2
     min_parties_per_class: int = 2
     min_corrupt: int = 0
     counted: frozenset[ProviderId] | None = None
+    min_rows_together: int = 1
 
     def check_question(self, question: AggregationQuestion) -> None:
         """Check a question before any key is made for it.
@@ -60,9 +73,7 @@ class Floors:
             )
         self.check_company(question, range(count))
         newcomers = 0 if self.counted is None else len(set(question.parties) - self.counted)
-        tolerated = (
-            question.corrupt if count > COMPLETE_UP_TO else 2 * question.threshold - count - 1
-        )
+        tolerated = most_newcomers(count, question.threshold, question.corrupt)
         if newcomers > tolerated:
             raise Refused(
                 Code.TOO_FEW_PARTIES,
@@ -74,7 +85,7 @@ class Floors:
         """Check those of the question's parties, by index, that are in a sum or may come to be.
 
         Raises:
-            Refused: TOO_FEW_PARTIES, TOO_FEW_HOLDERS.
+            Refused: TOO_FEW_PARTIES, TOO_FEW_HOLDERS, TOO_FEW_ROWS.
         """
         if len(present) < question.threshold:
             raise Refused(
@@ -101,4 +112,12 @@ class Floors:
                 Code.TOO_FEW_HOLDERS,
                 local=f"slot {question.slots[used[slot]]!r} has rows of {holders[slot]} parties; "
                 f"the policy asks for {fewest}",
+            )
+        together = question.rows[counted][:, used].sum(axis=0)
+        if together.size and together.min() < self.min_rows_together:
+            slot = int(together.argmin())
+            raise Refused(
+                Code.TOO_FEW_ROWS,
+                local=f"slot {question.slots[used[slot]]!r} has {together[slot]} rows of parties "
+                f"that count; the policy asks for {self.min_rows_together}",
             )

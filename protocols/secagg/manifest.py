@@ -83,6 +83,34 @@ class JobManifest:
         """SHA-256 of the encoded manifest, which every aggregation question names."""
         return digest_of(self.encode())
 
+    def check_within(self, agreed: "JobManifest") -> None:
+        """Check that a job which has this manifest next may ask nothing that it could not before.
+
+        Only the roster, and with it who takes part, may be another.
+
+        Args:
+            agreed: What the owner of a node has agreed to, of the same job and coordinator.
+
+        Raises:
+            Refused: MANIFEST_NOT_TRUSTED: it goes beyond that.
+        """
+        for what, more in (
+            ("function", self.functions - agreed.functions),
+            ("file", self.models - agreed.models),
+        ):
+            if more:
+                raise _distrust(
+                    f"a later manifest of job {self.job} names {what} {min(more)}, and the one "
+                    "agreed to does not"
+                )
+        for name in ("makes_models", "max_attempts", "max_length"):
+            now, before = getattr(self, name), getattr(agreed, name)
+            if now > before:
+                raise _distrust(
+                    f"a later manifest of job {self.job} says {name} = {now}, beyond the "
+                    f"{before} agreed to"
+                )
+
     def check_question(self, function: str, files: Collection[str] = ()) -> None:
         """Check what any question of the job asks for.
 

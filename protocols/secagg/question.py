@@ -11,6 +11,7 @@ from protocols.errors import Code, Refused
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest, job_id, provider_id
 from protocols.secagg.encoding import Encoding
 from protocols.secagg.fields import Fields, octets
+from protocols.sizes import encoded_size
 from protocols.values import Value, encode_values
 
 MAX_PARTIES = 10_000
@@ -117,7 +118,14 @@ class AggregationQuestion:
 
     def encode(self) -> bytes:
         """The question as it crosses the wire; equal questions give equal bytes."""
-        values: dict[str, Value] = {
+        return encode_values(_KIND, self._values())
+
+    def encoded_size(self) -> int:
+        """Bytes of `encode`, without making them: a large table of rows is not copied."""
+        return encoded_size(_KIND, self._values())
+
+    def _values(self) -> dict[str, Value]:
+        return {
             "job": str(self.job),
             "query": str(self.query),
             "attempt": self.attempt,
@@ -132,7 +140,6 @@ class AggregationQuestion:
             "manifest": str(self.manifest),
             **{f"encoding.{name}": value for name, value in self.encoding.to_values().items()},
         }
-        return encode_values(_KIND, values)
 
     @classmethod
     def decode(cls, body: bytes) -> "AggregationQuestion":

@@ -15,6 +15,8 @@ from protocols.secagg.roster import Roster
 from protocols.values import encode_values
 
 _KIND = "standing/v1"
+GRACE = 7 * 24 * 3600
+"""Seconds until a new identity counts, unless a node is told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

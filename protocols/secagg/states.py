@@ -1,7 +1,7 @@
 """Where a party stands after each round of an attempt; secrets live here, and never on disk."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from protocols.ids import ProviderId
@@ -58,12 +58,12 @@ class Advertised:
     """
 
     party: Party
-    seed: bytes
+    seed: bytes = field(repr=False)
     sealing: AgreementKey
     masking: AgreementKey
-    masking_secret: bytes
-    own_seed: bytes
-    choice_seed: bytes
+    masking_secret: bytes = field(repr=False)
+    own_seed: bytes = field(repr=False)
+    choice_seed: bytes = field(repr=False)
     advertisement: Advertisement
 
 

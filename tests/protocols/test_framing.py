@@ -48,6 +48,8 @@ SMALL = st.one_of(
         st.integers(1, 2**20),
         st.integers(1, 2**32 - 1),
     ),
+    st.builds(f.Challenge, st.binary(min_size=32, max_size=32)),
+    st.builds(f.Proof, st.binary(min_size=64, max_size=64)),
     st.builds(
         f.Welcome,
         st.integers(1, 2**20),
@@ -63,7 +65,7 @@ SMALL = st.one_of(
     st.builds(f.BlobRequest, DIGESTS, st.integers(0, 2**64 - 1), st.integers(1, 2**32 - 1)),
     st.builds(f.BlobError, DIGESTS, st.integers(0, 2**64 - 1), codes(4)),
     st.builds(f.Heartbeat),
-    st.builds(f.Goodbye, LINES),
+    st.builds(f.Goodbye, LINES, st.none() | codes(1)),
     st.builds(f.Error, codes(1), LINES),
 )
 
@@ -135,24 +137,30 @@ def frame(**kind: object) -> pb.Frame:
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        (pb.Message(frames=[frame(hello=pb.Hello(version=2))]), Code.VERSION_MISMATCH),
+        (pb.Message(frames=[frame(hello=pb.Hello(version=1))]), Code.VERSION_MISMATCH),
+        (pb.Message(frames=[frame(challenge=pb.Challenge(version=3))]), Code.VERSION_MISMATCH),
         (pb.Message(frames=[frame(welcome=pb.Welcome(version=0))]), Code.VERSION_MISMATCH),
         (
             pb.Message(
-                frames=[frame(hello=pb.Hello(version=1, provider="a b", job="j", in_flight=1))]
+                frames=[frame(hello=pb.Hello(version=2, provider="a b", job="j", in_flight=1))]
             ),
             Code.MALFORMED,
         ),
         (
-            pb.Message(frames=[frame(hello=pb.Hello(version=1, provider="a", job="j"))]),
+            pb.Message(frames=[frame(hello=pb.Hello(version=2, provider="a", job="j"))]),
             Code.MALFORMED,
         ),
         (
             pb.Message(
-                frames=[frame(hello=pb.Hello(version=1, provider="a", job="j", token=bytes(5000)))]
+                frames=[frame(hello=pb.Hello(version=2, provider="a", job="j", token=bytes(5000)))]
             ),
             Code.TOO_LARGE,
         ),
+        (
+            pb.Message(frames=[frame(challenge=pb.Challenge(version=2, nonce=bytes(31)))]),
+            Code.MALFORMED,
+        ),
+        (pb.Message(frames=[frame(proof=pb.Proof(signature=bytes(65)))]), Code.MALFORMED),
         (pb.Message(frames=[frame(question=pb.Question(body=b"?"))]), Code.MALFORMED),
         (pb.Message(frames=[frame(answer=pb.Answer(body=bytes(2001)))]), Code.TOO_LARGE),
         (pb.Message(frames=[frame(refusal=pb.Refusal(code=100))]), Code.MALFORMED),
@@ -199,3 +207,32 @@ def test_a_piece_of_a_file_is_not_copied() -> None:
     assert isinstance(piece, f.BlobChunk)
     assert isinstance(piece.data, memoryview)
     assert piece.data.obj is message
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        (
+            frame(hello=pb.Hello(version=1)),
+            "coordinator speaks version 2 and the node version 1: update the node.",
+        ),
+        (
+            frame(hello=pb.Hello(version=3)),
+            "coordinator speaks version 2 and the node version 3: update the coordinator.",
+        ),
+        (
+            frame(challenge=pb.Challenge(version=3)),
+            "node speaks version 2 and the coordinator version 3: update the node.",
+        ),
+        (
+            frame(welcome=pb.Welcome(version=1)),
+            "node speaks version 2 and the coordinator version 1: update the coordinator.",
+        ),
+    ],
+)
+def test_who_speaks_which_version_and_who_is_to_be_updated(
+    message: pb.Frame, sentence: str
+) -> None:
+    with pytest.raises(FrameError) as caught:
+        decode(pb.Message(frames=[message]).SerializeToString(), LIMITS)
+    assert caught.value.sentence == f"{Code.VERSION_MISMATCH.sentence} The {sentence}"

@@ -97,6 +97,7 @@ class Scene:
     async def greeted(self) -> "Scene":
         self.peer.sends(HELLO)
         await settle()
+        self.rules.welcomed()
         return self
 
 
@@ -238,9 +239,11 @@ def test_no_last_words_are_waited_for_in_vain() -> None:
     play(scenario)
 
 
-def test_a_stream_without_a_greeting_is_given_up() -> None:
+@pytest.mark.parametrize("first", [(), (HELLO,)], ids=["silent", "unproven"])
+def test_a_stream_without_a_handshake_is_given_up(first: tuple[f.Frame, ...]) -> None:
     async def scenario() -> None:
         scene = Scene()
+        scene.peer.sends(*first)
         await settle()
         await scene.time.advance(9)
         assert not scene.task.done()
@@ -294,5 +297,39 @@ def test_a_patient_end_reads_nothing_while_too_much_waits() -> None:
         await settle()
         assert len(scene.seen) == 3
         scene.task.cancel()
+
+    play(scenario)
+
+
+def test_a_message_on_its_way_is_not_given_up_when_the_peer_says_goodbye() -> None:
+    """gRPC would never end the stream: its last write would still be open."""
+
+    async def scenario() -> None:
+        scene = await Scene().greeted()
+        scene.peer.takes.clear()
+        scene.link.put(f.Heartbeat())
+        await settle()
+        scene.link.put(f.Heartbeat())
+        scene.peer.sends(f.Goodbye("enough"))
+        await settle()
+        assert not scene.task.done()
+        scene.peer.takes.set()
+        assert await scene.task == Ended(Ending.GOODBYE, "enough")
+        assert scene.peer.got == [f.Heartbeat()]
+
+    play(scenario)
+
+
+def test_a_peer_that_says_goodbye_and_takes_nothing_is_left() -> None:
+    async def scenario() -> None:
+        scene = await Scene().greeted()
+        scene.peer.takes.clear()
+        scene.link.put(f.Heartbeat())
+        await settle()
+        scene.peer.sends(f.Goodbye("enough"))
+        await settle()
+        assert not scene.task.done()
+        await scene.time.advance(LIMITS.farewell)
+        assert await scene.task == Ended(Ending.GOODBYE, "enough")
 
     play(scenario)

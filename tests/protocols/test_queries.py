@@ -70,17 +70,18 @@ QUESTIONS = st.one_of(
     st.builds(
         PretrainingUpdate,
         DIGESTS,
-        st.integers(2, 16),
-        st.integers(2, 16),
+        st.integers(2, 6),
+        st.integers(2, 6),
         MARGINS,
-        st.integers(1, 1000),
+        st.integers(1, 400),
         st.floats(0, 10),
         st.sampled_from(["float32", "float64"]),
     ),
     st.builds(
         SquaredError, st.lists(DIGESTS, min_size=1, max_size=5).map(tuple), st.integers(1, 9)
     ),
-    st.builds(TargetFeatures, DIGESTS, st.integers(1, 10**6), st.integers(1, 10**4)),
+    st.builds(TargetFeatures, DIGESTS, st.integers(1, 10**6), st.integers(1, 4)),
+    st.builds(TargetFeatures, DIGESTS, st.integers(1, 400), st.integers(1, 10**4)),
     st.builds(
         TaskEvidence,
         st.lists(DIGESTS, min_size=1, max_size=5).map(tuple),
@@ -321,3 +322,18 @@ def test_arrays_without_elements_are_checked_like_others() -> None:
     """An empty gradient is allowed by the list; whoever knows the backbone has to refuse it."""
     answer = answer_to(GRADIENT) | {"gradient": np.ones(0, np.float32)}
     assert decode_answer(GRADIENT, encode_answer(GRADIENT, answer))["gradient"].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("query", "changes", "sentence"),
+    [
+        (FEATURES, {"k": 1000, "draws": 5000}, "k x draws"),
+        (UPDATE, {"steps": 1000, "classes": 5, "rows_per_class": 4}, "rows of a batch"),
+        (UPDATE, {"steps": 5, "classes": 64, "rows_per_class": 4}, "cube of a batch"),
+    ],
+)
+def test_work_without_bound_is_refused(
+    query: Query, changes: dict[str, int], sentence: str
+) -> None:
+    with pytest.raises(QueryError, match=sentence):
+        dataclasses.replace(query, **changes)  # type: ignore[arg-type]  # of one kind or another

@@ -156,6 +156,9 @@ KS = EVIDENCE.ks
         (EVIDENCE, {"scores": ("leep", "logme")}),
         (EVIDENCE, {"features": 4096, "draws": 200}),  # means that fit no body
         (EVIDENCE, {"models": (A,) * 512, "draws": 1024}),  # scores that fit no body
+        (EVIDENCE, {"models": (A,) * 512, "draws": 9}),  # similarities that fit no body
+        # Gram matrices of more entries than a node keeps:
+        (EVIDENCE, {"models": (A,) * 9, "draws": 1000}),
     ],
 )
 def test_a_parameter_out_of_its_limits_is_refused(query: Query, changes: dict[str, Value]) -> None:
@@ -248,6 +251,9 @@ CROSSED: list[tuple[Query, str, Callable[[np.ndarray], np.ndarray]]] = [
     (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 3, 0), 1.1)),
     (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 3, 0), -0.1)),
     (EVIDENCE, "scores", lambda a: spoilt(a, (0, 0, 1, 0), -np.inf)),
+    (EVIDENCE, "similarity", lambda a: spoilt(a, (0, 0, 0), 1.1)),
+    (EVIDENCE, "similarity", lambda a: spoilt(a, (0, 0, 0), -0.1)),
+    (EVIDENCE, "similarity", lambda a: spoilt(a, (0, 0, 0), np.nan)),
 ]
 
 

@@ -12,9 +12,13 @@ LIMITS = Limits(in_flight=3, blob_window=2, max_chunk=10)
 DIGEST = digest_of(b"")
 Q1, Q2, Q3, Q4 = (QueryId(0, 0, part) for part in range(4))
 HELLO = f.Hello(ProviderId("p"), JobId("j"), b"", None, 2, 500)
+CHALLENGE = f.Challenge(bytes(32))
+PROOF = f.Proof(bytes(64))
 WELCOME = f.Welcome(2, 400, 5, 1)
 FRAMES: tuple[f.Frame, ...] = (
     HELLO,
+    CHALLENGE,
+    PROOF,
     WELCOME,
     f.Question(Q1, 1, b""),
     f.Answer(Q1, b""),
@@ -38,13 +42,16 @@ FROM_COORDINATOR = {
 def coordinator(*open_questions: QueryId) -> CoordinatorRules:
     rules = CoordinatorRules(LIMITS)
     rules.receive(HELLO)
+    rules.receive(PROOF)
+    rules.welcomed()
     for query in open_questions:
         rules.asked(query)
     return rules
 
 
 def provider(*requests: f.BlobRequest) -> ProviderRules:
-    rules = ProviderRules(LIMITS)
+    rules = ProviderRules(LIMITS, proves=True)
+    rules.receive(CHALLENGE)
     rules.receive(WELCOME)
     for request in requests:
         rules.requested(request)
@@ -59,18 +66,31 @@ def refused(rules: CoordinatorRules | ProviderRules, frame: f.Frame) -> Code:
 
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
 def test_what_a_coordinator_takes(frame: f.Frame) -> None:
-    if type(frame) not in {f.Hello, f.Goodbye, f.Error}:
-        assert refused(CoordinatorRules(LIMITS), frame) is Code.OUT_OF_ORDER
+    fresh, greeted = CoordinatorRules(LIMITS), CoordinatorRules(LIMITS)
+    greeted.receive(HELLO)
+    for rules, due in ((fresh, f.Hello), (greeted, f.Proof)):
+        if type(frame) not in {due, f.Goodbye, f.Error}:
+            assert refused(rules, frame) is Code.OUT_OF_ORDER
     if type(frame) in FROM_PROVIDER:
         coordinator(Q1).receive(frame)
     else:
         assert refused(coordinator(Q1), frame) is Code.OUT_OF_ORDER
 
 
+def test_a_frame_before_the_welcome_is_told_what_was_due() -> None:
+    with pytest.raises(FrameError, match="It was a Welcome where a Challenge was due"):
+        ProviderRules(LIMITS, proves=True).receive(WELCOME)
+
+
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
 def test_what_a_provider_takes(frame: f.Frame) -> None:
-    if type(frame) not in {f.Welcome, f.Goodbye, f.Error}:
-        assert refused(ProviderRules(LIMITS), frame) is Code.OUT_OF_ORDER
+    fresh, challenged, unproven = (
+        ProviderRules(LIMITS, proves=proves) for proves in (True, True, False)
+    )
+    challenged.receive(CHALLENGE)
+    for rules, due in ((fresh, f.Challenge), (challenged, f.Welcome), (unproven, f.Welcome)):
+        if type(frame) not in {due, f.Goodbye, f.Error}:
+            assert refused(rules, frame) is Code.OUT_OF_ORDER
     request = f.BlobRequest(DIGEST, 0, 5)
     if type(frame) in FROM_COORDINATOR:
         provider(request).receive(frame)
@@ -108,7 +128,8 @@ def test_the_smaller_bound_holds() -> None:
     assert rules.may_ask(Q3)
     theirs = provider()
     assert (theirs.max_chunk, theirs.max_body, theirs.blob_window) == (5, 400, 1)
-    assert refused(ProviderRules(LIMITS), f.Welcome(4, 1, 1, 1)) is Code.MALFORMED
+    greedy = ProviderRules(LIMITS, proves=False)
+    assert refused(greedy, f.Welcome(4, 1, 1, 1)) is Code.MALFORMED
 
 
 def test_a_coordinator_that_asks_too_much() -> None:
@@ -161,7 +182,7 @@ def test_pieces_come_in_the_order_of_the_requests() -> None:
 def test_two_honest_ends_never_accuse_each_other(seed: int) -> None:
     """Random moves of both ends over channels that keep order and delay at will."""
     draw = random.Random(seed)  # noqa: S311 - for a test
-    ours, theirs = CoordinatorRules(LIMITS), ProviderRules(LIMITS)
+    ours, theirs = CoordinatorRules(LIMITS), ProviderRules(LIMITS, proves=True)
     down: list[f.Frame] = []
     up: list[f.Frame] = [HELLO]
     ids = iter(QueryId(0, 0, part) for part in range(10_000))
@@ -171,6 +192,9 @@ def test_two_honest_ends_never_accuse_each_other(seed: int) -> None:
         if move == 0 and up:
             ours.receive(frame := up.pop(0))
             if isinstance(frame, f.Hello):
+                down.append(CHALLENGE)
+            elif isinstance(frame, f.Proof):
+                ours.welcomed()
                 down.append(f.Welcome(ours.in_flight, 10, 10, LIMITS.blob_window))
             elif isinstance(frame, f.BlobRequest):
                 ours.served()
@@ -178,7 +202,9 @@ def test_two_honest_ends_never_accuse_each_other(seed: int) -> None:
             elif isinstance(frame, f.Answer):
                 answered += 1
         elif move == 1 and down:
-            theirs.receive(down.pop(0))
+            theirs.receive(frame := down.pop(0))
+            if isinstance(frame, f.Challenge):
+                up.append(PROOF)
         elif move == 2 and ours.stage is Stage.OPEN and ours.may_ask(query := next(ids)):
             ours.asked(query)
             down.append(f.Question(query, 1, b""))

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,18 @@ def test_bodies_that_nobody_honest_sends(values: list[pb.Named]) -> None:
     with pytest.raises(FrameError) as caught:
         decode_values(pb.Body(values=values).SerializeToString())
     assert caught.value.code is Code.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda body: body + b"\x7a\x01x",  # a field that no version has
+        lambda body: body + body[:6],  # the function again
+        lambda body: b"\x0a\x84\x00" + body[2:],  # a length in two bytes where one does
+    ],
+    ids=["unknown field", "a field twice", "a long number"],
+)
+def test_a_body_has_one_encoding(spoil: Callable[[bytes], bytes]) -> None:
+    body = encode_values("func", {"a": 1})
+    with pytest.raises(FrameError, match="canonical"):
+        decode_values(spoil(body))

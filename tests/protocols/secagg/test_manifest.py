@@ -123,6 +123,32 @@ def test_an_unreadable_manifest_is_refused() -> None:
         accept_manifest(signed, roster=ROSTER, job=JOB, me=A)
 
 
+def test_a_later_manifest_may_have_other_members_and_ask_less() -> None:
+    MANIFEST.check_within(MANIFEST)
+    grown = first_roster("a", "b", "c", "d")
+    JobManifest(
+        **FIELDS
+        | {"roster": grown.digest, "participants": (A, C), "functions": frozenset({"describe"})}
+        | {"models": frozenset(), "max_attempts": 1, "max_length": 10}
+    ).check_within(MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"functions": frozenset({"describe", "squared_error"})}, "names function squared_error"),
+        ({"models": frozenset({MODEL, digest_of(b"other")})}, "names file"),
+        ({"makes_models": True}, "makes_models"),
+        ({"max_attempts": 3}, "max_attempts = 3, beyond the 2"),
+        ({"max_length": 1001}, "max_length = 1001"),
+    ],
+)
+def test_a_later_manifest_that_asks_more(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(Refused, match=why) as refused:
+        JobManifest(**FIELDS | changes).check_within(MANIFEST)
+    assert refused.value.code is Code.MANIFEST_NOT_TRUSTED
+
+
 def test_questions_within_the_manifest() -> None:
     MANIFEST.check_question("describe")
     MANIFEST.check_question("class_feature_sums", [MODEL])
