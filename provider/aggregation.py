@@ -1,11 +1,10 @@
 """The node's side of MQUERY: everything that may be said against a question, then its rounds."""
 
-import asyncio
+import logging
+import math
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,23 +20,27 @@ from protocols.secagg.participant import Participant
 from protocols.secagg.question import AggregationQuestion
 from protocols.secagg.rounds import Round
 from protocols.secagg.states import Party
-from provider.answers import Context
+from provider.answers.limits import RowLimits
 from provider.attempts import Attempt, AttemptLedger
-from provider.charges import charge_for, pay
+from provider.charges import charge_for
 from provider.contribution import Rows, check_rows, contribution, wholes_of
-from provider.dataset import Dataset
+from provider.gate import Gate, Incoming, MaskedPart, Permit, Tell
 from provider.masked_rules import MaskedRules
-from provider.models import ModelCache
-from provider.policy import Policy
-from provider.rows import RowSplit, row_generator, subject_generator
+from provider.question_files import fetch_all
 from provider.session import BlobFetcher
 from provider.trust import Trust
+from provider.workbench import Workbench
 
 if TYPE_CHECKING:
     from provider.privacy import AggregationCharge
 
+log = logging.getLogger(__name__)
+
 Fresh = Callable[[int], bytes]
 """So many random bytes, as `os.urandom`."""
+MOST_IDLE = 10_000
+"""Attempts that one job may begin and leave between two starts of the node: each is on record, and
+none is paid for before rows are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,17 @@ class _Asked:
     query: MaskedQuery
     rows: Rows
     charge: "AggregationCharge | None"
+    terms: MaskedRules
+
+    @property
+    def part(self) -> MaskedPart:
+        """What this provider gives."""
+        return MaskedPart(
+            length=self.question.length,
+            bytes=self.question.length * self.question.encoding.width // 8,
+            rho=self.charge.rho if self.charge else 0.0,
+            rows=int(self.rows.sum()),
+        )
 
 
 class MaskedAnswers:
@@ -59,14 +73,10 @@ class MaskedAnswers:
     Args:
         provider: Who takes part.
         job: Which job asks.
-        policy: The provider's rules for any question.
-        rules: Its terms for masked sums.
+        gate: The provider's rules.
         trust: Whom it believes.
         attempts: The record; written before a row is read.
-        dataset: The rows.
-        secret: 32 bytes that key the drawing of rows; never leaves the node.
-        models: Parsed model files, shared by the nodes of a process.
-        executor: One thread, in which rounds are computed.
+        bench: What a part is computed with.
         fresh: Gives the random bytes from which an attempt's secrets are made.
     """
 
@@ -75,30 +85,23 @@ class MaskedAnswers:
         provider: ProviderId,
         job: JobId,
         *,
-        policy: Policy,
-        rules: MaskedRules,
+        gate: Gate,
         trust: Trust,
         attempts: AttemptLedger,
-        dataset: Dataset,
-        secret: bytes,
-        models: ModelCache,
-        executor: Executor,
+        bench: Workbench,
         fresh: Fresh,
     ) -> None:
         self._provider = provider
         self._job = job
-        self._policy = policy
-        self._rules = rules
+        self._gate = gate
         self.trust = trust
         self._attempts = attempts
-        self._dataset = dataset
-        self._secret = secret
-        self._models = models
-        self._executor = executor
+        self._bench = bench
         self._fresh = fresh
+        self._idle = 0
         self._open: OrderedDict[bytes, tuple[_Asked, Participant]] = OrderedDict()
 
-    async def answer(self, query_id: QueryId, body: bytes, blobs: BlobFetcher) -> bytes:
+    async def answer(self, query_id: QueryId, body: bytes, blobs: BlobFetcher, tell: Tell) -> bytes:
         """Join a job, or take part in a round; the answer is this party's message.
 
         Raises:
@@ -109,47 +112,51 @@ class MaskedAnswers:
             self.trust.join(mquery)
             return b""
         if mquery.round is Round.ADVERTISE and mquery.transcript not in self._open:
-            await self._begin(query_id, mquery, blobs)
+            await self._begin(query_id, mquery, blobs, tell)
         participant = self._find(query_id, mquery)
         message = b"" if mquery.round is Round.ADVERTISE else mquery.message
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, participant.answer, mquery.round, message
-        )
+        return await self._bench.run(participant.answer, mquery.round, message)
 
-    async def _begin(self, query_id: QueryId, step: Step, blobs: BlobFetcher) -> None:
+    async def _begin(self, query_id: QueryId, step: Step, blobs: BlobFetcher, tell: Tell) -> None:
         """Check a question, record the attempt, get its files."""
         asked = self._accept(query_id, step)
         question, query = asked.question, asked.query
+        body = digest_of(question.body)
+        permit = await self._gate.admit_masked(
+            Incoming(question.query, body), query, asked.part, self._bench.dataset, tell
+        )
+        if self._idle >= MOST_IDLE:
+            raise Refused(
+                Code.BUDGET_SPENT, local=f"{self._idle} attempts of this job came to nothing"
+            )
+        self._idle += 1
         self._attempts.begin(
             Attempt(
                 question.query,
                 question.attempt,
                 query.function,
-                digest_of(question.body),
+                body,
                 Digest(question.transcript.hex()),
             )
         )
-        files = {
-            name: await blobs.fetch(Digest(name), self._policy.max_model_bytes)
-            for name in query.blobs
-        }
-        self._make_room(question)
-        self._open[question.transcript] = asked, self._participant(asked, files)
+        log.info("takes part in a masked sum", extra=_about(question, query))
+        files = await fetch_all(query.blobs, blobs, self._gate.max_model_bytes)
+        self._make_room(question, asked.terms.max_open)
+        self._open[question.transcript] = asked, self._participant(asked, permit, files)
 
-    def _make_room(self, question: AggregationQuestion) -> None:
+    def _make_room(self, question: AggregationQuestion, most: int) -> None:
         """End earlier attempts at the question, and the oldest ones where there are too many."""
         for transcript, (other, _) in list(self._open.items()):
             if other.question.query == question.query:
                 if other.question.attempt > question.attempt:
                     raise Refused(Code.ATTEMPT_SPENT, local="a later attempt began meanwhile")
                 del self._open[transcript]
-        while len(self._open) >= self._rules.max_open:
+        while len(self._open) >= most:
             self._open.popitem(last=False)
 
     def _accept(self, query_id: QueryId, step: Step) -> _Asked:
         """All checks of a question, before anything is made or read for it."""
-        if self._policy.paused:
-            raise Refused(Code.PAUSED, local="the node is paused; resume it to answer again")
+        terms = self._gate.terms()
         manifest = self.trust.grounds().manifest
         signed = SignedQuestion.decode(step.message)
         if not signed.holds_for(manifest.coordinator):
@@ -177,27 +184,28 @@ class MaskedAnswers:
         self.trust.check(query.function, query.blobs, Transport.MASKED)
         rows: Rows = question.rows[question.index(self._provider)]
         _check_vector(question, query, rows)
-        self._rules.check(query, rows, noisy=question.encoding.noise is not None)
-        check_rows(query, rows, self._dataset)
-        return _Asked(question, query, rows, charge_for(question, query))
+        terms.check(query, rows, noisy=question.encoding.noise is not None)
+        check_rows(query, rows, self._bench.dataset)
+        return _Asked(question, query, rows, charge_for(question, query), terms)
 
-    def _participant(self, asked: _Asked, files: dict[str, bytes]) -> Participant:
+    def _participant(self, asked: _Asked, permit: Permit, files: dict[str, bytes]) -> Participant:
         question, query, rows = asked.question, asked.query, asked.rows
         roster = self.trust.grounds().roster
 
         def values() -> npt.NDArray[np.float64]:
             """Pay first, then look."""
-            cost = pay(asked.charge, self._rules.budget, self._attempts)
-            exact = asked.charge is None and self._rules.wholes_once
-            wholes = wholes_of(query, rows, self._dataset) if exact else ()
-            self._attempts.spend(question.query, question.attempt, cost, wholes)
-            context = Context(
-                dataset=self._dataset,
-                files=files,
-                models=self._models,
-                random=row_generator(self._secret, self._job, question.query, question.attempt),
-                split=RowSplit(self._secret),
-                random_about=partial(subject_generator, self._secret, self._job),
+            exact = asked.charge is None and asked.terms.wholes_once
+            wholes = wholes_of(query, rows, self._bench.dataset) if exact else ()
+            self._attempts.spend(
+                question.query, question.attempt, permit.cost, wholes, permit.allow
+            )
+            self._idle -= 1
+            log.info("adds its part to a masked sum", extra=_about(question, query))
+            permit.noted()
+            # Noise covers what a row can move; the bound of errors is the question's own.
+            limits = RowLimits(squared_error=math.inf) if asked.charge else None
+            context = self._bench.context(
+                self._job, question.query, files, attempt=question.attempt, limits=limits
             )
             return contribution(query, rows, context, question.encoding.bound)
 
@@ -206,7 +214,7 @@ class MaskedAnswers:
             question,
             self.trust.identity,
             roster.identities,
-            self._rules.floors(self.trust.federation.counted()),
+            asked.terms.floors(self.trust.federation.counted(), query.function),
             self.trust.federation.verify,
         )
         return Participant(party, self._fresh(32), values)
@@ -222,6 +230,15 @@ class MaskedAnswers:
         if query_id != round_id(question.query, question.attempt, step.round):
             raise Refused(Code.BAD_PARAMETERS, local="the round came under another's name")
         return participant
+
+
+def _about(question: AggregationQuestion, query: MaskedQuery) -> dict[str, object]:
+    """An attempt in a log line, under the id that the ledger has for it."""
+    return {
+        "query": question.query,
+        "function": query.function,
+        "attempt": question.attempt,
+    }
 
 
 def _check_vector(question: AggregationQuestion, query: MaskedQuery, rows: Rows) -> None:

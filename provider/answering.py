@@ -8,6 +8,7 @@ from protocols import frames as f
 from protocols.errors import Code, Refused
 from protocols.ids import QueryId
 from provider.session_api import BlobFetcher, PendingUntil, Responder
+from synlearn.logs import logged
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Answering:
         work = self._work.get(query)
         if work is None:
             work = self._work[query] = _Work(query, question.body)
-            work.task = self._loop.create_task(self._answer(work))
+            with logged(query=str(query)):
+                work.task = self._loop.create_task(self._answer(work))
         elif work.body != question.body:
             self._reply(f.Refusal(query, Code.DIFFERENT_BODY))
             return
@@ -89,9 +91,10 @@ class Answering:
         except asyncio.CancelledError:
             if not work.late:
                 raise
+            _log.debug("not answered by its deadline", extra={"code": Code.DEADLINE_PASSED.name})
             reply = f.Refusal(query, Code.DEADLINE_PASSED)
         except Exception:  # a fault of ours must not cost the session; its text stays here
-            _log.exception("question %s could not be answered", query)
+            _log.exception("could not be answered", extra={"code": Code.NODE_FAULT.name})
             reply = f.Refusal(query, Code.NODE_FAULT)
         finally:
             del self._work[query]
@@ -101,4 +104,5 @@ class Answering:
 
     def _postpone(self, work: _Work, pending: PendingUntil) -> None:
         work.pending = f.Pending(work.query, max(0, int(pending.until)), pending.reason)
+        _log.info("put off: %s", pending.reason.sentence, extra={"code": pending.reason.name})
         self._reply(work.pending)

@@ -5,13 +5,16 @@ could have it sent twice, under two lists of survivors, would learn one party's 
 that this node has begun before a restart is over.
 """
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
 from protocols.errors import Code, Refused
 from protocols.ids import Digest, QueryId
+from provider.costs import FREE, Allow, Cost, allow_all
+from provider.spending import Spending
 
 
 class AttemptState(Enum):
@@ -32,7 +35,7 @@ class Attempt:
         body: Digest of the question that each party computes; the same for all attempts.
         transcript: Digest of the attempt's whole question: parties, rows, bounds.
         state: How far it has come.
-        cost: What it was charged, in zCDP's rho; 0 without noise.
+        cost: What it was charged once rows were read; `uses` is left out.
     """
 
     query: QueryId
@@ -41,7 +44,7 @@ class Attempt:
     body: Digest
     transcript: Digest
     state: AttemptState = AttemptState.BEGUN
-    cost: float = 0.0
+    cost: Cost = FREE
 
 
 class AttemptLedger(Protocol):
@@ -59,19 +62,29 @@ class AttemptLedger(Protocol):
         """
         ...
 
-    def spend(self, query: QueryId, number: int, cost: float, wholes: Collection[str]) -> None:
+    def spend(
+        self,
+        query: QueryId,
+        number: int,
+        cost: Cost,
+        wholes: Collection[str],
+        allow: Allow = allow_all,
+    ) -> None:
         """Record that rows are about to be read, and what that costs.
 
         Args:
             query: The aggregation's id.
             number: Of an attempt that has begun.
-            cost: Charge of the noise; 0 without noise.
+            cost: What to charge.
             wholes: Names of the sums over *all* rows of a class that the attempt reveals exactly;
                 each of them only once, in all jobs.
+            allow: Asked, with what was spent before, plain questions included, whether it may be
+                charged; nothing else can be charged meanwhile.
 
         Raises:
             Refused: ATTEMPT_SPENT where this was done before, or there is no such attempt;
-                NOT_ALLOWED where one of `wholes` was revealed before. Nothing is recorded then.
+                NOT_ALLOWED where one of `wholes` was revealed before; whatever `allow` raises;
+                NODE_FAULT where it cannot be recorded. Nothing is recorded then.
         """
         ...
 
@@ -82,8 +95,15 @@ class AttemptLedger(Protocol):
 
 @dataclass(slots=True)
 class MemoryAttempts:
-    """A record that lives as long as its process."""
+    """A record that lives as long as its process.
 
+    Attributes:
+        spending: Shared with the ledger of questions, so that both count together.
+        now: Unix seconds.
+    """
+
+    spending: Spending = field(default_factory=Spending)
+    now: Callable[[], float] = time.time
     _attempts: dict[tuple[QueryId, int], Attempt] = field(default_factory=dict)
     _wholes: set[str] = field(default_factory=set)
 
@@ -92,13 +112,24 @@ class MemoryAttempts:
         check_begin(attempt, [a for a in self._attempts.values() if a.query == attempt.query])
         self._attempts[attempt.query, attempt.number] = attempt
 
-    def spend(self, query: QueryId, number: int, cost: float, wholes: Collection[str]) -> None:
+    def spend(
+        self,
+        query: QueryId,
+        number: int,
+        cost: Cost,
+        wholes: Collection[str],
+        allow: Allow = allow_all,
+    ) -> None:
         """Record that rows are about to be read; see `AttemptLedger.spend`."""
         attempt = self._attempts.get((query, number))
         state = attempt.state if attempt else None
         check_spend(query, number, state, self._wholes.intersection(wholes))
         assert attempt is not None  # noqa: S101 - checked just above
-        self._attempts[query, number] = replace(attempt, state=AttemptState.SPENT, cost=cost)
+        now = int(self.now() * 1000)
+        allow(self.spending.totals(attempt.function, cost.uses, now))
+        self.spending.charge(attempt.function, cost, now)
+        charged = Cost(cost.bytes, cost.rho, rows=cost.rows)
+        self._attempts[query, number] = replace(attempt, state=AttemptState.SPENT, cost=charged)
         self._wholes.update(wholes)
 
     def attempts(self) -> list[Attempt]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from protocols.errors import Code, Refused
 from protocols.ids import Digest
-from protocols.limits import MIB
+from protocols.limits import KEPT_FILES
 
 _MAX_ABANDONED = 4  # unfinished files kept for a later question, so that their bytes serve it
 
@@ -60,7 +60,7 @@ class BlobCache:
     A file is pulled once, whoever asks, and only a file with the right digest is kept or returned.
     """
 
-    def __init__(self, max_bytes: int = 256 * MIB) -> None:
+    def __init__(self, max_bytes: int = KEPT_FILES) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._files: OrderedDict[Digest, bytes] = OrderedDict()

@@ -1,13 +1,12 @@
-"""What one attempt at a masked sum costs this provider's privacy."""
+"""What answers cost this provider's privacy, and whether that is left: masked and plain alike."""
 
-import math
 from typing import TYPE_CHECKING
 
 from protocols.errors import Code, Refused
 from protocols.masked import MaskedQuery, sensitivity
 from protocols.secagg.encoding import EncodingError
 from protocols.secagg.question import AggregationQuestion
-from provider.attempts import AttemptLedger
+from provider.costs import Allow, allow_all
 from provider.masked_rules import Budget
 
 if TYPE_CHECKING:
@@ -33,26 +32,36 @@ def charge_for(question: AggregationQuestion, query: MaskedQuery) -> "Aggregatio
         raise Refused(Code.NOT_ALLOWED, local=str(error)) from error
 
 
-def pay(charge: "AggregationCharge | None", budget: Budget | None, record: AttemptLedger) -> float:
-    """The cost of an attempt, in zCDP's rho, once it is known to stay within the budget.
+def within(rho: float, budget: Budget | None) -> Allow:
+    """What refuses an answer that would go beyond the budget of its job.
 
     Args:
-        charge: Of the attempt; None without noise.
-        budget: Of the whole job; None for no limit.
-        record: All attempts of the job.
+        rho: Of the answer; 0 without noise.
+        budget: Of the whole job, plain and masked together; None for no limit.
+
+    Returns:
+        Raises `Refused` (BUDGET_SPENT), given what was spent before.
+    """
+    if not rho or budget is None:
+        return allow_all
+    return lambda totals: check_left(rho, budget, totals.job.rho)
+
+
+def check_left(rho: float, budget: Budget, spent: float) -> None:
+    """Return if a charge stays within a budget.
+
+    Args:
+        rho: Of a masked sum or of a plain answer, above 0.
+        budget: Of everything in `spent` and the charge together.
+        spent: The rho of all that went before, plain and masked: the rhos of zCDP add up, so one
+            event stands for all.
 
     Raises:
         Refused: BUDGET_SPENT.
     """
-    if charge is None:
-        return 0.0
-    if budget is not None:
-        from dp_accounting import ZCDpEvent  # noqa: PLC0415
+    from dp_accounting import ZCDpEvent  # noqa: PLC0415
 
-        from provider.privacy import PrivacyBudget  # noqa: PLC0415
+    from provider.privacy import PrivacyBudget, RhoCharge  # noqa: PLC0415
 
-        # The rhos of zCDP add up, so one event stands for all that went before.
-        spent = math.fsum(attempt.cost for attempt in record.attempts())
-        before = [ZCDpEvent(rho=spent)] if spent else []
-        PrivacyBudget(budget.epsilon, budget.delta, before).spend(charge)
-    return charge.rho
+    before = [ZCDpEvent(rho=spent)] if spent else []
+    PrivacyBudget(budget.epsilon, budget.delta, before).spend(RhoCharge(rho))

@@ -1,11 +1,16 @@
 """Connections to coordinators, shared by all sessions of a process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 import grpc
 import grpc.aio
 
 from protocols.limits import MIB, Limits
+
+CONNECT_MS = 5_000
+"""For one attempt at TCP, TLS and HTTP/2: three ways there and back, and a coordinator that is busy
+with thousands of others who dial again, as after its restart. gRPC calls it the least backoff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,20 @@ class ClientTls:
 
     authority: bytes
     certificate: bytes | None = None
-    key: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
     server_name: str | None = None
+
+    def current(self) -> Self:
+        """These very texts: they never change."""
+        return self
+
+
+class TlsSource(Protocol):
+    """Where a session has its certificate from, each time that it dials."""
+
+    def current(self) -> ClientTls:
+        """What to dial with now."""
+        ...
 
 
 class Connections:
@@ -54,6 +71,40 @@ class Connections:
             await self._channels.pop(key).close()
 
 
+class Line:
+    """One session's hold on a connection; another one once its certificate is another.
+
+    Args:
+        connections: Of the process.
+        address: Of the coordinator.
+        source: None for plaintext.
+
+    Attributes:
+        tls: What the present connection was made with.
+    """
+
+    def __init__(self, connections: Connections, address: str, source: TlsSource | None) -> None:
+        self.tls: ClientTls | None = None
+        self._connections = connections
+        self._address = address
+        self._source = source
+        self._channel: grpc.aio.Channel | None = None
+
+    async def channel(self) -> grpc.aio.Channel:
+        """The connection to open the next stream on."""
+        tls = self._source.current() if self._source else None
+        if self._channel is None or tls != self.tls:
+            await self.release()
+            self._channel, self.tls = self._connections.acquire(self._address, tls), tls
+        return self._channel
+
+    async def release(self) -> None:
+        """The session needs no connection any more."""
+        if self._channel is not None:
+            self._channel = None
+            await self._connections.release(self._address, self.tls)
+
+
 def _channel(address: str, tls: ClientTls | None, limits: Limits) -> grpc.aio.Channel:
     keepalive = int(limits.keepalive * 1000)
     options: list[tuple[str, int | str]] = [
@@ -65,7 +116,7 @@ def _channel(address: str, tls: ClientTls | None, limits: Limits) -> grpc.aio.Ch
         ("grpc.http2.max_pings_without_data", 0),
         # Sessions have a backoff of their own: gRPC's has to be ready when they are.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", CONNECT_MS),
         ("grpc.max_reconnect_backoff_ms", 1000),
         ("grpc.enable_retries", 0),
         # Sessions of several loops must not meet on one connection behind our back.

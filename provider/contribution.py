@@ -6,6 +6,7 @@ import numpy.typing as npt
 from protocols.errors import Code, Refused
 from protocols.masked import MaskedQuery, WholeClassQuery, slots_of, vector_of
 from protocols.queries import (
+    MAX_SUMMED_ROWS,
     ClassFeatureSums,
     ClassOutputs,
     HeadCorrect,
@@ -19,6 +20,7 @@ from provider.answers import Context, answer
 from provider.answers.class_features import class_feature_sums
 from provider.dataset import Dataset
 from provider.policy import rows_used
+from synlearn.errors import InputError
 
 Rows = npt.NDArray[np.int64]
 """(slots,) how many rows of each class slot this provider adds."""
@@ -32,6 +34,11 @@ def check_rows(query: MaskedQuery, rows: Rows, dataset: Dataset) -> None:
     Raises:
         Refused: TOO_FEW_ROWS.
     """
+    if isinstance(query, ClassFeatureSums) and rows.sum() > MAX_SUMMED_ROWS:
+        raise Refused(
+            Code.BAD_PARAMETERS,
+            local=f"{rows.sum()} rows for all slots together; {MAX_SUMMED_ROWS} is most",
+        )
     adds = _rows_to_add(query, dataset)
     # The node draws as many as a target dataset asks for; all else it decides by itself.
     wrong = rows > adds if isinstance(query, ClassFeatureSums) else rows != adds
@@ -86,7 +93,17 @@ def contribution(
                 Code.MODEL_UNUSABLE,
                 local=f"the backbone has {backbone.spec.features} features, not {query.width}",
             )
-        sums = class_feature_sums(context.dataset, backbone, query.slots, rows, context.random)
+        try:
+            sums = class_feature_sums(
+                context.dataset,
+                backbone,
+                query.slots,
+                rows,
+                context.random,
+                bounded=context.bounded,
+            )
+        except InputError as error:  # images that the backbone does not take
+            raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
         return layout.flatten({"sums": sums}, bound)
     arrays = answer(query, context)
     try:

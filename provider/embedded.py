@@ -21,27 +21,32 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
 from protocols.ids import JobId, ProviderId
+from protocols.proof import Prover
 from protocols.secagg.keys import Identity
 from protocols.secagg.roster import SignedRoster
 from provider.aggregation import MaskedAnswers
 from provider.blobs import BlobCache
 from provider.dataset import Dataset
 from provider.embedded_data import Share, open_shares, read_share
+from provider.gate import FixedGate
+from provider.journal import Journal
+from provider.ledger_file import LedgerFile
 from provider.masked_rules import MaskedRules
 from provider.models import ModelCache
 from provider.node import Node
-from provider.policy import OpenPolicy
 from provider.session import Connections, NodeSession
 from provider.sqlite_attempts import SqliteAttempts
-from provider.sqlite_ledger import LedgerFile, SqliteLedger
+from provider.sqlite_ledger import SqliteLedger
 from provider.trust import Federation, MemoryTrust, Trust
+from provider.workbench import Workbench
+from synlearn.logs import LogFormat, start_logs
 
 LOCK_PATIENCE = 30.0
 """Seconds to wait for an earlier worker of the same run to be gone."""
@@ -52,9 +57,9 @@ class NodeSpec:
     """One node: its name, its one-time token, its data, its private signing key."""
 
     provider: ProviderId
-    token: bytes
+    token: bytes = field(repr=False)
     share: Share
-    identity: bytes
+    identity: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ class WorkerSpec:
         seed: From which the embedded nodes' secrets are made; a deployed node draws its own.
         min_parties_per_class: The nodes' floor; 1 lets a sum be one party's own part.
         authority: Public key of the federation's authority.
-        roster: Signed by it.
+        coordinator: Public key of the coordinator.
+        roster: Signed by the authority.
         nodes: Who answers.
     """
 
@@ -78,6 +84,7 @@ class WorkerSpec:
     seed: int
     min_parties_per_class: int
     authority: bytes
+    coordinator: bytes
     roster: SignedRoster
     nodes: tuple[NodeSpec, ...]
 
@@ -92,6 +99,7 @@ class WorkerSpec:
             seed=table["seed"],
             min_parties_per_class=table["min_parties_per_class"],
             authority=bytes.fromhex(table["authority"]),
+            coordinator=bytes.fromhex(table["coordinator"]),
             roster=SignedRoster.decode(bytes.fromhex(table["roster"])),
             nodes=tuple(
                 NodeSpec(
@@ -107,7 +115,7 @@ class WorkerSpec:
 
 def main() -> None:
     """Run the worker until the coordinator says goodbye or is gone."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    start_logs(LogFormat.TEXT, logging.WARNING)
     spec = WorkerSpec.read(sys.stdin)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
@@ -144,6 +152,7 @@ async def _serve(spec: WorkerSpec, ledger: LedgerFile) -> None:
                 spec.address,
                 _node(node, dataset, spec, shared),
                 cache,
+                prover=Prover(Identity.from_bytes(node.identity), spec.coordinator),
                 connections=connections,
             )
             for node, dataset in zip(spec.nodes, datasets, strict=True)
@@ -153,32 +162,31 @@ async def _serve(spec: WorkerSpec, ledger: LedgerFile) -> None:
 
 def _node(node: NodeSpec, dataset: Dataset, spec: WorkerSpec, shared: _Shared) -> Node:
     provider, job = node.provider, spec.job
-    policy, secret = OpenPolicy(), _secret(spec.seed, provider)
-    masked = MaskedAnswers(
-        provider,
-        job,
-        policy=policy,
+    secret = _secret(spec.seed, provider)
+    gate = FixedGate(
         rules=MaskedRules(
             min_parties_per_class=spec.min_parties_per_class,
             wholes_once=False,  # nothing to hide
-        ),
-        trust=Trust(provider, job, Identity.from_bytes(node.identity), shared.federation),
-        attempts=SqliteAttempts(shared.ledger, provider, job),
-        dataset=dataset,
-        secret=secret,
-        models=shared.models,
-        executor=shared.executor,
+        )
+    )
+    bench = Workbench(dataset, secret, shared.models, shared.executor)
+    identity = Identity.from_bytes(node.identity)
+    journal = Journal(shared.ledger, provider, identity)
+    masked = MaskedAnswers(
+        provider,
+        job,
+        gate=gate,
+        trust=Trust(provider, job, identity, shared.federation),
+        attempts=SqliteAttempts(journal, job),
+        bench=bench,
         fresh=os.urandom,
     )
     return Node(
         provider,
         job,
-        policy=policy,
-        ledger=SqliteLedger(shared.ledger, provider, job),
-        dataset=dataset,
-        secret=secret,
-        models=shared.models,
-        executor=shared.executor,
+        gate=gate,
+        ledger=SqliteLedger(journal, job),
+        bench=bench,
         masked=masked,
     )
 

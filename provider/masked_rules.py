@@ -77,11 +77,16 @@ class MaskedRules:
                 Code.NOT_ALLOWED, local="the policy has a privacy budget, so a sum needs noise"
             )
 
-    def floors(self, counted: frozenset[ProviderId]) -> Floors:
-        """The least company, among parties that count."""
+    def rows_together(self, function: str) -> int:
+        """Fewest rows of all parties in each class slot of a sum; here any number is enough."""
+        return 1
+
+    def floors(self, counted: frozenset[ProviderId], function: str) -> Floors:
+        """The least company for a sum of a function, among parties that count."""
         return Floors(
             min_parties=self.min_parties,
             min_parties_per_class=self.min_parties_per_class,
             min_corrupt=self.min_corrupt,
             counted=counted,
+            min_rows_together=self.rows_together(function),
         )

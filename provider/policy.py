@@ -68,8 +68,7 @@ class OpenPolicy:
 
     def check(self, query: Query, rows: int, classes: Mapping[str, int]) -> None:
         """Return if the question may be answered; raise `Refused` otherwise."""
-        if self.paused:
-            raise Refused(Code.PAUSED, local="the node is paused; resume it to answer again")
+        check_pause(self)
         if query.function not in self.functions:
             raise Refused(
                 Code.NOT_ALLOWED,
@@ -88,6 +87,16 @@ class OpenPolicy:
                 Code.TOO_FEW_ROWS,
                 local=f"{query.function} over {used} rows; there are {rows}",
             )
+
+
+def check_pause(policy: Policy) -> None:
+    """Check that a policy is not paused.
+
+    Raises:
+        Refused: PAUSED.
+    """
+    if policy.paused:
+        raise Refused(Code.PAUSED, local="the node is paused; resume it to answer again")
 
 
 def rows_used(query: Query, classes: Mapping[str, int]) -> int | None:

@@ -1,18 +1,48 @@
-"""Privacy spent on masked sums with noise, counted by Google's dp-accounting.
+"""Privacy spent on answers with noise, counted by Google's dp-accounting.
 
-What happened is data (`AggregationCharge`); what it costs is worked out from all of it together, by
-an accountant that others have checked. Nothing here adds up epsilons of its own.
+What happened is data (a `Charge`, of a masked sum or a plain answer); what it costs is worked out
+from all of it together, by an accountant that others have checked. Nothing here adds up epsilons of
+its own.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from dp_accounting import ZCDpEvent
+from dp_accounting.mechanism_calibration import ExplicitBracketInterval, calibrate_dp_mechanism
 from dp_accounting.rdp import RdpAccountant
 
 from protocols.errors import Code, Refused
 from protocols.secagg.encoding import Encoding
+
+_MOST_RHO = 1e4
+
+
+class Charge(Protocol):
+    """Something that costs privacy."""
+
+    @property
+    def event(self) -> ZCDpEvent:
+        """What happened, for an accountant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RhoCharge:
+    """So much; a stored answer that is sent again is charged nothing.
+
+    Attributes:
+        rho: Of zero-concentrated differential privacy, above 0; `provider.noise.rho_of` names it.
+    """
+
+    rho: float
+
+    @property
+    def event(self) -> ZCDpEvent:
+        """The same for an accountant."""
+        return ZCDpEvent(rho=self.rho)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +102,36 @@ def epsilon_of(events: Iterable[ZCDpEvent], delta: float) -> float:
     return float(accountant.get_epsilon(delta))
 
 
+def rho_within(epsilon: float, delta: float) -> float:
+    """The rho of one event that costs (epsilon, delta), or a little less.
+
+    Args:
+        epsilon: Above 0.
+        delta: Above 0 and below 1; see `epsilon_of`.
+
+    Raises:
+        ValueError: A number is out of range, or epsilon is so small that the accountant tells it
+            apart from nothing for no rho.
+    """
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise ValueError(f"epsilon has to be finite and above 0, not {epsilon}")
+    least = 1e-7
+    if epsilon_of([ZCDpEvent(rho=least)], delta) >= epsilon:
+        raise ValueError(
+            f"epsilon is {epsilon:.3g}, too small to be accounted for at delta {delta:.3g}; say a "
+            "larger one, of more questions together"
+        )
+    found = calibrate_dp_mechanism(
+        RdpAccountant,
+        lambda rho: ZCDpEvent(rho=rho),
+        epsilon,
+        delta,
+        ExplicitBracketInterval(least, _MOST_RHO),
+        tol=1e-9,
+    )
+    return float(found)
+
+
 class PrivacyBudget:
     """What a provider may spend in a job, and what it has spent.
 
@@ -102,11 +162,11 @@ class PrivacyBudget:
         """The epsilon of `events`, at the budget's delta."""
         return self._spent
 
-    def fits(self, charge: AggregationCharge) -> bool:
+    def fits(self, charge: Charge) -> bool:
         """Whether `spend` would accept this charge now."""
         return self._cost_with(charge) <= self._epsilon
 
-    def spend(self, charge: AggregationCharge) -> None:
+    def spend(self, charge: Charge) -> None:
         """Record a charge, before anything that it pays for leaves; a refused one leaves no trace.
 
         Raises:
@@ -116,11 +176,11 @@ class PrivacyBudget:
         if cost > self._epsilon:
             raise Refused(
                 Code.BUDGET_SPENT,
-                local=f"this sum would raise epsilon from {self._spent:.4g} to {cost:.4g} at delta "
-                f"{self._delta:.3g}, and the budget is {self._epsilon:.4g}",
+                local=f"this answer would raise epsilon from {self._spent:.4g} to {cost:.4g} at "
+                f"delta {self._delta:.3g}, and the budget is {self._epsilon:.4g}",
             )
         self._events = (*self._events, charge.event)
         self._spent = cost
 
-    def _cost_with(self, charge: AggregationCharge) -> float:
+    def _cost_with(self, charge: Charge) -> float:
         return epsilon_of((*self._events, charge.event), self._delta)

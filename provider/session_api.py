@@ -68,7 +68,7 @@ class Responder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """Why a node's session is over: the coordinator's Goodbye, or a code that is final."""
+    """Why a node's session is over: a Goodbye, from either end, or a code that is final."""
 
     reason: str
     code: Code | None = None

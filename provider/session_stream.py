@@ -10,7 +10,8 @@ import grpc.aio
 from protocols import frames as f
 from protocols.errors import Code
 from protocols.limits import Limits
-from protocols.link import Ended, Link
+from protocols.link import Ended, Ending, Link
+from protocols.proof import Prover
 from protocols.session_rules import ProviderRules, Stage
 from provider.blobs import Arriving
 from provider.pulls import Pull, Pulls
@@ -78,7 +79,7 @@ class CallWire:
 
 def _lost(error: grpc.RpcError) -> ConnectionError:
     details = error.details() if isinstance(error, grpc.aio.AioRpcError) else None
-    return ConnectionError(f"The connection was lost: {details or error}")
+    return ConnectionError(f"The connection was lost: {str(details or error).rstrip('.')}.")
 
 
 class ProviderStream:
@@ -88,6 +89,7 @@ class ProviderStream:
         call: The stream, just opened.
         hello: The first frame to send.
         limits: Sizes and times.
+        prover: Replies to the coordinator's challenge; None where it must not pose one.
         welcomed: Called when the coordinator has let us in.
         question: Called with each question.
         acknowledge: Called with each Ack.
@@ -101,6 +103,7 @@ class ProviderStream:
         hello: f.Hello,
         limits: Limits,
         *,
+        prover: Prover | None,
         welcomed: Callable[[], None],
         question: Callable[[f.Question], None],
         acknowledge: Callable[[f.Ack], None],
@@ -109,7 +112,9 @@ class ProviderStream:
     ) -> None:
         self._limits = limits
         self._call = call
-        self._rules = ProviderRules(limits)
+        self._hello = hello
+        self._prover = prover
+        self._rules = ProviderRules(limits, proves=prover is not None)
         self._pulls = Pulls(limits.blob_window, limits.max_chunk)
         self._welcomed = welcomed
         self._question = question
@@ -148,6 +153,14 @@ class ProviderStream:
             self._rules.answered(frame.query)
         self._link.put(frame)
 
+    def leave(self, code: Code) -> bool:
+        """Say goodbye, if the coordinator has let us in; once is enough."""
+        if self._rules.stage is not Stage.OPEN:
+            return False
+        ended = Ended(Ending.GOODBYE, code.sentence, code)
+        self._link.end(f.Goodbye(code.sentence, code), ended)
+        return True
+
     async def pull(self, file: Arriving, max_bytes: int) -> None:
         """Complete a file; Refused when that cannot be, StreamLost when the stream ends before."""
         arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -182,6 +195,9 @@ class ProviderStream:
             self._request()
         elif isinstance(frame, f.Ack):
             self._acknowledge(frame)
+        elif isinstance(frame, f.Challenge):
+            assert self._prover is not None  # noqa: S101 - the rules let no challenge in
+            self._link.put(self._prover.prove(self._hello, frame))
         elif isinstance(frame, f.Welcome):
             self._pulls = Pulls(self._rules.blob_window, self._rules.max_chunk)
             self._welcomed()

@@ -1,147 +1,160 @@
 """A ledger on disk: what was answered survives the end of the process."""
 
-import contextlib
-import sqlite3
-import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection
 
+from protocols.errors import Code
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
+from provider.costs import FREE, Allow, Cost, Totals, allow_all
+from provider.journal import Journal
 from provider.ledger import Entry, State, check_repeat
-from provider.ledger_schema import SCHEMA
+from provider.ledger_file import LedgerFile
+from provider.spending import totals_on_disk
+
+LONGEST_REASON = 2000
+"""Characters of a reason that are kept; it may quote what a coordinator sent."""
 
 _KEY = "provider = ? AND job = ? AND phase = ? AND step = ? AND part = ?"
-
-
-class LedgerFile:
-    """One SQLite file, shared by the nodes of a process.
-
-    Every change is one transaction in write-ahead mode: after SIGKILL the file holds each change
-    whole or not at all. `synchronous=NORMAL`: a power cut may lose the last moments, never the
-    file's consistency.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(SCHEMA)
-        self._lock = threading.Lock()
-
-    def run(self, statement: str, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-        """Execute one statement as one transaction."""
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
-
-    @contextlib.contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
-        """Several statements as one transaction; none of them has happened where one fails.
-
-        Args:
-            durable: Whether it has to survive a power cut, too: it then waits for the disk.
-        """
-        with self._lock:
-            if durable:
-                self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            finally:
-                self._connection.execute("PRAGMA synchronous=NORMAL")
-
-    def owners(self) -> list[tuple[str, str]]:
-        """Provider and job of every ledger in the file, sorted."""
-        found = self.run(
-            "SELECT provider, job FROM questions UNION SELECT provider, job FROM attempts"
-            " ORDER BY 1, 2",
-            (),
-        )
-        return [(str(provider), str(job)) for provider, job in found]
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+_FIELDS = (
+    "phase, step, part, function, body, state, digest, computed, bytes, rho, rows, size, code,"
+    " reason, time"
+)
 
 
 class SqliteLedger:
-    """The ledger of one provider and job within a `LedgerFile`."""
+    """The ledger of one job within the journal of a provider."""
 
-    def __init__(self, file: LedgerFile, provider: ProviderId, job: JobId) -> None:
-        self._file = file
-        self._owner = (str(provider), str(job))
+    def __init__(self, journal: Journal, job: JobId) -> None:
+        self._journal = journal
+        self._job = job
+        self._owner = (str(journal.provider), str(job))
 
-    def open(self, query: QueryId, body: Digest, function: str) -> bytes | None:
+    def open(
+        self,
+        query: QueryId,
+        body: Digest,
+        function: str,
+        cost: Cost = FREE,
+        allow: Allow = allow_all,
+    ) -> bytes | None:
         """Record that a question was accepted; see `Ledger.open`."""
-        found = self._file.run(
-            f"SELECT body, state, answer FROM questions WHERE {_KEY}",  # noqa: S608  # a constant
-            self._key(query),
-        )
-        if not found or found[0][1] == State.REFUSED.value:
-            self._file.run(
-                "INSERT OR REPLACE INTO questions"
-                " (provider, job, phase, step, part, function, body, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*self._key(query), function, body, State.OPEN.value),
+        with self._journal.page("open") as page:
+            found = page.connection.execute(
+                f"SELECT body, state, answer FROM questions WHERE {_KEY}",  # noqa: S608  # a constant
+                self._key(query),
+            ).fetchone()
+            if found and found[1] != State.REFUSED.value:
+                recorded, state, answer = found
+                check_repeat(query, body, Digest(str(recorded)), State(state))
+                return bytes(answer) if isinstance(answer, bytes) else None
+            allow(
+                totals_on_disk(
+                    page.connection,
+                    self._journal.provider,
+                    self._job,
+                    function=function,
+                    uses=cost.uses,
+                    time=page.time,
+                )
             )
-            return None
-        recorded, state, answer = found[0]
-        check_repeat(query, body, Digest(str(recorded)), State(state))
-        return bytes(answer) if isinstance(answer, bytes) else None
+            page.record("accepted", self._about(query, function, body) | details_of(cost))
+        return None
 
     def answered(self, query: QueryId, answer: bytes) -> None:
         """Store the answer of an open question."""
-        self._file.run(
-            "UPDATE questions SET state = ?, answer = ?, digest = ?, computed = computed + 1"  # noqa: S608  # a constant
-            f" WHERE {_KEY}",
-            (State.ANSWERED.value, answer, digest_of(answer), *self._key(query)),
-        )
+        details = {"digest": digest_of(answer), "bytes": len(answer)}
+        with self._journal.page("answered", durable=self._journal.file.durable) as page:
+            page.record("answered", self._named(query) | details, {"answer": answer})
 
-    def refused(self, query: QueryId, body: Digest, function: str) -> None:
-        """Record a refusal; it does not reserve the id."""
-        self._file.run(
-            "INSERT OR IGNORE INTO questions"
-            " (provider, job, phase, step, part, function, body, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*self._key(query), function, body, State.REFUSED.value),
-        )
+    def refused(self, query: QueryId, body: Digest, function: str, code: Code, reason: str) -> None:
+        """Record a refusal; it does not reserve the id.
+
+        The very same refusal again is not recorded again: whoever is refused may ask for ever.
+        """
+        with self._journal.page("refused") as page:
+            known = page.connection.execute(
+                f"SELECT body, code FROM questions WHERE {_KEY}",  # noqa: S608  # a constant
+                self._key(query),
+            ).fetchone()
+            if known != (body, code.name):
+                details = {"code": code.name, "reason": reason[:LONGEST_REASON]}
+                page.record("refused", self._about(query, function, body) | details)
 
     def acknowledge(self, up_to: QueryId) -> None:
         """Drop the stored answers up to this id; their digests stay."""
-        self._file.run(
-            "UPDATE questions SET state = ?, answer = NULL"
-            " WHERE provider = ? AND job = ? AND state = ? AND (phase, step, part) <= (?, ?, ?)",
-            (
-                State.ACKNOWLEDGED.value,
-                *self._owner,
-                State.ANSWERED.value,
-                up_to.phase,
-                up_to.step,
-                up_to.part,
-            ),
-        )
+        with self._journal.page("acknowledge") as page:
+            kept = page.connection.execute(
+                "SELECT 1 FROM questions INDEXED BY answers_kept"
+                " WHERE provider = ? AND job = ? AND state = 'answered'"
+                " AND (phase, step, part) <= (?, ?, ?) LIMIT 1",
+                (*self._owner, up_to.phase, up_to.step, up_to.part),
+            ).fetchone()
+            if kept:
+                page.record("acknowledged", {"job": self._job, "up_to": str(up_to)})
+
+    def purge(self) -> None:
+        """Drop all stored answers of the job; see `Ledger.purge`."""
+        with self._journal.page("purge", durable=True) as page:
+            page.record("purged", {"job": self._job})
 
     def entries(self) -> list[Entry]:
         """All entries in the order of their ids."""
-        rows = self._file.run(
-            "SELECT phase, step, part, function, body, state, digest, computed FROM questions"
-            " WHERE provider = ? AND job = ? ORDER BY phase, step, part",
-            self._owner,
-        )
-        return [
-            Entry(
-                QueryId(int(str(phase)), int(str(step)), int(str(part))),
-                str(function),
-                Digest(str(body)),
-                State(state),
-                Digest(str(digest)) if digest is not None else None,
-                int(str(computed)),
+        return read_entries(self._journal.file, self._journal.provider, self._job)
+
+    def totals(self, function: str = "", uses: Collection[str] = ()) -> Totals:
+        """What was spent until now; see `Ledger.totals`."""
+        with self._journal.file.reading() as connection:
+            return totals_on_disk(
+                connection,
+                self._journal.provider,
+                self._job,
+                function=function,
+                uses=uses,
+                time=self._journal.time(),
             )
-            for phase, step, part, function, body, state, digest, computed in rows
-        ]
 
     def _key(self, query: QueryId) -> tuple[object, ...]:
         return (*self._owner, query.phase, query.step, query.part)
+
+    def _named(self, query: QueryId) -> dict[str, object]:
+        return {"job": self._job, "query": str(query)}
+
+    def _about(self, query: QueryId, function: str, body: Digest) -> dict[str, object]:
+        return self._named(query) | {"function": function, "body": body}
+
+
+def details_of(cost: Cost) -> dict[str, object]:
+    """A cost as the details of an event."""
+    return {
+        "bytes": cost.bytes,
+        "rho": float(cost.rho),
+        "rows": cost.rows,
+        "uses": dict(cost.uses),
+    }
+
+
+def read_entries(file: LedgerFile, provider: ProviderId, job: JobId) -> list[Entry]:
+    """All entries of a ledger in the order of their ids; needs no key."""
+    rows = file.run(
+        f"SELECT {_FIELDS} FROM questions WHERE provider = ? AND job = ?"  # noqa: S608  # a constant
+        " ORDER BY phase, step, part",
+        (provider, job),
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: tuple[object, ...]) -> Entry:
+    phase, step, part, function, body, state, digest, computed = row[:8]
+    sent, rho, rows, size, code, reason, time = row[8:]
+    return Entry(
+        QueryId(int(str(phase)), int(str(step)), int(str(part))),
+        str(function),
+        Digest(str(body)),
+        State(state),
+        Digest(str(digest)) if digest is not None else None,
+        int(str(computed)),
+        Cost(int(str(sent)), float(str(rho)), rows=int(str(rows))),
+        int(str(size)) if size is not None else None,
+        Code[str(code)] if code is not None else None,
+        str(reason) if reason is not None else None,
+        int(str(time)),
+    )

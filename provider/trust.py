@@ -12,13 +12,11 @@ from protocols.secagg.keys import Identity, verified
 from protocols.secagg.manifest import JobManifest, SignedManifest, accept_manifest
 from protocols.secagg.member import Transport
 from protocols.secagg.roster import Roster, SignedRoster, accept_chain
-from protocols.secagg.standing import Standing
+from protocols.secagg.standing import GRACE, Standing
+from provider.agreed import Agreed
 
 if TYPE_CHECKING:
     from protocols.secagg.states import Verify
-
-GRACE = 7 * 24 * 3600
-"""Seconds until a new identity counts towards floors, unless its owner has approved of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,19 +170,30 @@ class Trust:
         job: Which job we were invited to.
         identity: Our lasting signing key.
         federation: The site's view.
+        agreed: To what the owner agreed, where there is an owner; None for any manifest of a
+            coordinator that the roster admits.
     """
 
     def __init__(
-        self, provider: ProviderId, job: JobId, identity: Identity, federation: Federation
+        self,
+        provider: ProviderId,
+        job: JobId,
+        identity: Identity,
+        federation: Federation,
+        *,
+        agreed: Agreed | None = None,
     ) -> None:
         self.identity = identity
         self.federation = federation
         self._provider = provider
         self._job = job
+        self._agreed = agreed
         self._grounds: Grounds | None = None
 
     def join(self, join: Join) -> None:
-        """Accept the rosters and the manifest that a job begins with.
+        """Accept the rosters and the manifest that a job begins with, or goes on under.
+
+        A job has one manifest under each roster, and a later roster never gives way to an earlier.
 
         Raises:
             Refused: ROSTER_NOT_TRUSTED, MANIFEST_NOT_TRUSTED.
@@ -246,4 +255,7 @@ class Trust:
             return None
 
     def _accepted(self, signed: SignedManifest, roster: Roster) -> JobManifest:
-        return accept_manifest(signed, roster=roster, job=self._job, me=self._provider)
+        manifest = accept_manifest(signed, roster=roster, job=self._job, me=self._provider)
+        if self._agreed is not None:
+            self._agreed.check(manifest)
+        return manifest

@@ -3,6 +3,7 @@
 Everything here runs after policy and ledger agreed, in the one computing thread.
 """
 
+from protocols.errors import Code, Refused
 from protocols.queries import (
     Answer,
     ClassOutputs,
@@ -25,12 +26,24 @@ from provider.answers.pretraining import pretraining_gradient, pretraining_updat
 from provider.answers.squared_error import squared_error
 from provider.answers.target_features import target_features
 from provider.answers.task_evidence import task_evidence
+from synlearn.errors import InputError
 
 __all__ = ["Context", "answer"]
 
 
-def answer(query: Query, context: Context) -> Answer:  # noqa: PLR0911 - one for each function
-    """Compute the answer to one question."""
+def answer(query: Query, context: Context) -> Answer:
+    """Compute the answer to one question.
+
+    Raises:
+        Refused: It cannot be computed; MODEL_UNUSABLE where a model does not fit the rows.
+    """
+    try:
+        return _answer(query, context)
+    except InputError as error:
+        raise Refused(Code.MODEL_UNUSABLE, local=f"{query.function}: {error}") from error
+
+
+def _answer(query: Query, context: Context) -> Answer:  # noqa: PLR0911 - one for each function
     match query:
         case Describe():
             return describe(context)

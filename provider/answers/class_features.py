@@ -8,7 +8,7 @@ import torch
 
 from protocols.errors import Code, Refused
 from provider.dataset import Dataset, Indices
-from synlearn.mre.backbone import Backbone
+from provider.model_api import Embedding
 
 _IMAGES = 64
 """Images that pass through the backbone at a time: its activations dwarf its features."""
@@ -18,10 +18,12 @@ _ADDENDS = 4096
 
 def class_feature_sums(
     dataset: Dataset,
-    backbone: Backbone,
+    backbone: Embedding,
     slots: Sequence[str],
     rows: npt.NDArray[np.int64],
     random: np.random.Generator,
+    *,
+    bounded: bool = False,
 ) -> npt.NDArray[np.float64]:
     """Sum the features of freshly drawn rows of each slot's class.
 
@@ -34,10 +36,11 @@ def class_feature_sums(
         slots: (s,) names of classes.
         rows: (s,) how many rows to draw, 0 where this provider has no part.
         random: Keyed by the node's secret, the question and the attempt.
+        bounded: Take zeros for features that are no numbers, see `RowLimits`.
 
     Returns:
         (s, width) float64, the entries of slot i within [-rows[i], rows[i]]; zeros where rows is 0.
-        NaN where the backbone's features are.
+        Unless `bounded`, NaN where the backbone's features are.
 
     Raises:
         Refused: TOO_FEW_ROWS, a slot asks for more rows of a class than there are.
@@ -52,6 +55,8 @@ def class_feature_sums(
             some = distinct[first : first + _IMAGES]
             # Rounding may leave a unit vector's entry just above 1, which the bound does not allow.
             features = backbone(torch.from_numpy(dataset.images(some))).double().clamp(-1.0, 1.0)
+            if bounded:
+                features[~features.isfinite().all(dim=1)] = 0.0
             start, stop = np.searchsorted(row_of, (some[0], some[-1] + 1))
             for begin in range(int(start), int(stop), _ADDENDS):
                 part = slice(begin, min(begin + _ADDENDS, int(stop)))

@@ -1,24 +1,41 @@
-"""Direct scores of many models on many small target datasets, in bounded memory."""
+"""What many models make of many small target datasets: direct scores, and how alike they see them.
+
+In bounded memory.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 
 from protocols.errors import Code, Refused
-from provider.answers.class_rows import Float64, own_features, probabilities
+from provider.answers.class_rows import Float64, outputs_of, own_features, probabilities
+from provider.answers.evidence_images import EvidenceImages
 from provider.dataset import Dataset, Float32, Indices
-from provider.models import ModelGroup
+from provider.model_api import ModelGroup
 from synlearn.errors import ScoreInputError
+from synlearn.fusion.moved import has_copies
+from synlearn.fusion.similarity import gram_directions, similarities, triangle_of
 from synlearn.scorers.direct import Direct, ModelOutputs, direct_scores
-from synlearn.zoo.architectures import Linear
 
 Made = TypeVar("Made", Float32, Float64)
 
-_IMAGES = 256
-"""Most images in memory at a time."""
 _NUMBERS = 2**24
 """Most numbers that a few models make of all rows, with what scoring them needs; 128 MiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What m models make of the target datasets.
+
+    Attributes:
+        scores: (draws, scores, m) float64, higher is better; LogME may be infinite.
+        similarity: (draws, m (m - 1) / 2) float32 in [0, 1], as `triangle_of` packs it.
+    """
+
+    scores: Float64
+    similarity: Float32
 
 
 def score_models(
@@ -27,11 +44,12 @@ def score_models(
     rows: Indices,
     draws: Sequence[Indices],
     wanted: Sequence[Direct],
-) -> Float64:
-    """Score every model on every target dataset.
+) -> Seen:
+    """Score every model on every target dataset, and compare each two.
 
-    Each model sees each row once, however many target datasets it is in. Models are scored by the
-    hundred, whatever their architectures, since a call costs more than a small model's numbers.
+    Each model sees each row and copy once, however many target datasets it is in. Models are scored
+    by the hundred, whatever their architectures, since a call costs more than a small model's
+    numbers.
 
     Args:
         groups: The models; their outputs are logits.
@@ -40,18 +58,18 @@ def score_models(
         draws: For each target dataset, (ways, k) positions in `rows`.
         wanted: Which scores.
 
-    Returns:
-        (draws, scores, models), higher is better; LogME may be infinite.
-
     Raises:
         Refused: MODEL_UNUSABLE, a model takes other images, has no features before its last layer,
             or makes something of the rows that is no number.
     """
     models = sum(len(group.positions) for group in groups)
     found = np.empty((len(draws), len(wanted), models))
-    largest = max(own.size for own in draws)
-    for block in _blocks(groups, len(rows), largest):
-        outputs = _outputs(block, dataset, rows)
+    order: list[Indices] = []
+    seen: list[list[Float32]] = [[] for _ in draws]
+    shown = EvidenceImages.of(dataset, rows, [own for own in draws if has_copies(own.size)])
+    largest = max(len(shown.with_copies(own)) for own in draws)
+    for block in _blocks(groups, len(shown), largest):
+        outputs = _outputs(block, shown)
         places = np.concatenate([group.positions for group in block])
         for draw, own in enumerate(draws):
             labels = np.repeat(np.arange(len(own)), own.shape[1])
@@ -60,7 +78,11 @@ def score_models(
             except (ScoreInputError, np.linalg.LinAlgError) as error:
                 raise Refused(Code.MODEL_UNUSABLE, local=str(error)) from error
             found[draw][:, places] = [scores[score] for score in wanted]
-    return found
+            seen[draw].append(gram_directions(outputs.rows(shown.with_copies(own))))
+        order.append(places)
+    back = np.argsort(np.concatenate(order))
+    alike = [triangle_of(similarities(np.concatenate(own)[back])) for own in seen]
+    return Seen(found, np.array(alike, np.float32))
 
 
 def _blocks(groups: Sequence[ModelGroup], rows: int, largest: int) -> Iterator[list[ModelGroup]]:
@@ -88,8 +110,7 @@ def _pieces(
     """Groups, cut where they are too large, each with the numbers that it makes."""
     for group in groups:
         network = group.models.architecture
-        _, last = network.layers[-1]
-        width = last.inputs if isinstance(last, Linear) else 1  # without one there are no features
+        width = network.features or 1  # without a linear layer at the end there are none
         scratch = largest * (8 * (largest + 64) + 2 * width)  # Gram matrices, searches of evidence
         each = rows * (width + network.outputs) + scratch
         size = max(1, _NUMBERS // each)
@@ -100,20 +121,20 @@ def _pieces(
             yield group if whole else piece, each * len(part)
 
 
-def _outputs(block: Sequence[ModelGroup], dataset: Dataset, rows: Indices) -> ModelOutputs:
-    """What the models of a block, in its order, make of each row.
+def _outputs(block: Sequence[ModelGroup], shown: EvidenceImages) -> ModelOutputs:
+    """What the models of a block, in its order, make of each image.
 
     Raises:
         Refused: As `score_models`.
     """
     features: list[list[Float32]] = [[] for _ in block]
     said: list[list[Float64]] = [[] for _ in block]
-    for first in range(0, len(rows), _IMAGES):
-        images = dataset.images(rows[first : first + _IMAGES])
+    for images in shown.images():
         for place, group in enumerate(block):
             outputs = group.models.architecture.outputs
             features[place].append(_finite(own_features(group.models, images)))
-            said[place].append(_finite(probabilities(group.models, images, outputs)))
+            logits = outputs_of(group.models, images)
+            said[place].append(_finite(probabilities(logits, outputs)))
     return ModelOutputs.of(
         [model for parts in features for model in np.concatenate(parts, axis=1)],
         [model for parts in said for model in np.concatenate(parts, axis=1)],

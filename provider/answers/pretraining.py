@@ -6,29 +6,26 @@ from torch import Tensor
 
 from protocols.queries import Answer, PretrainingGradient, PretrainingUpdate
 from provider.answers.context import Context
-from provider.models import as_precision, private_copy
 from provider.rows import classes_for_training
-from synlearn.mre.backbone import Backbone
-from synlearn.mre.pretraining import HingeSum, hinge_gradient, local_update, make_classes
+from synlearn.mre.pretraining import HingeSum, make_classes
 
 
 def pretraining_gradient(query: PretrainingGradient, context: Context) -> Answer:
     """Return the gradient of the hinge sum over freshly drawn rows, and the counts."""
-    backbone = as_precision(_backbone(query.backbone, context), query.precision)
-    part = hinge_gradient(backbone, _batch(query, context), query.margin)
+    data = context.files[query.backbone]
+    rows = _batch(query, context)
+    part = context.models.hinge_gradient(query.backbone, data, rows, query.margin)
     return {"gradient": part.vector, **_counts(part)}
 
 
 def pretraining_update(query: PretrainingUpdate, context: Context) -> Answer:
     """Return the change of the parameters after `steps` local steps, and the counts."""
-    backbone = private_copy(as_precision(_backbone(query.backbone, context), query.precision))
+    data = context.files[query.backbone]
     batches = (_batch(query, context) for _ in range(query.steps))
-    part = local_update(backbone, batches, query.margin, query.learning_rate)
+    part = context.models.local_update(
+        query.backbone, data, batches, query.margin, query.learning_rate
+    )
     return {"change": part.vector, **_counts(part)}
-
-
-def _backbone(digest: str, context: Context) -> Backbone:
-    return context.models.backbone(digest, context.files[digest])
 
 
 def _batch(query: PretrainingGradient | PretrainingUpdate, context: Context) -> Tensor:

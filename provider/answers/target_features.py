@@ -14,5 +14,5 @@ def target_features(query: TargetFeatures, context: Context) -> Answer:
     draws = np.stack([context.draw_rows(query.k) for _ in range(query.draws)])
     distinct, positions = np.unique(draws, return_inverse=True)
     images = torch.from_numpy(context.dataset.images(distinct))
-    means = mean_features(backbone, images, positions.reshape(draws.shape))
+    means = mean_features(backbone, images, positions.reshape(draws.shape), bounded=context.bounded)
     return {"means": means.numpy()}

@@ -13,9 +13,8 @@ from protocols.values import Value, encode_values
 from provider.answers.context import Context
 from provider.answers.direct_evidence import score_models
 from provider.dataset import Dataset, Float32, Indices
-from provider.models import as_precision
+from provider.model_api import Embedding
 from provider.rows import check_class_rows
-from synlearn.mre.backbone import Backbone
 from synlearn.scorers.direct import Direct
 
 _IMAGES = 64
@@ -37,7 +36,7 @@ class Drawn:
 
 
 def task_evidence(query: TaskEvidence, context: Context) -> Answer:
-    """Return class means and scores of each target dataset, over rows of its classes.
+    """Return class means, scores and similarities on each target dataset, over rows of its classes.
 
     Raises:
         Refused: TOO_FEW_ROWS, a class is not held or has too few rows for the largest k;
@@ -46,7 +45,7 @@ def task_evidence(query: TaskEvidence, context: Context) -> Answer:
     check_class_rows(context.dataset.classes, query.classes, int(query.ks[-1]))
     held = [context.dataset.rows_of(name) for name in query.classes]
     drawn = draw_rows(held, query.ks, query.draws, context.random_about(subject_of(query)))
-    scores = score_models(
+    seen = score_models(
         context.models.groups(query.models, context.files),
         context.dataset,
         drawn.distinct,
@@ -54,9 +53,11 @@ def task_evidence(query: TaskEvidence, context: Context) -> Answer:
         [Direct(score) for score in query.scores],
     )
     features = _features(_backbone(query, context), context.dataset, drawn.distinct)
+    sides = (len(query.ks), query.draws)
     return {
         "means": np.stack([_class_means(features, rows) for rows in drawn.of_k]),
-        "scores": scores.reshape(len(query.ks), query.draws, *scores.shape[1:]),
+        "scores": seen.scores.reshape(*sides, *seen.scores.shape[1:]),
+        "similarity": seen.similarity.reshape(*sides, *seen.similarity.shape[1:]),
         "rows": np.array([len(rows) for rows in held], np.int64),
     }
 
@@ -88,8 +89,8 @@ def draw_rows(
     return Drawn(distinct, tuple(np.searchsorted(distinct, rows) for rows in of_k))
 
 
-def _backbone(query: TaskEvidence, context: Context) -> Backbone:
-    backbone = context.models.backbone(query.backbone, context.files[query.backbone])
+def _backbone(query: TaskEvidence, context: Context) -> Embedding:
+    backbone = context.models.backbone(query.backbone, context.files[query.backbone], "float32")
     asked = (query.features, context.dataset.input_shape[0])
     if asked != (backbone.spec.features, backbone.spec.channels):
         raise Refused(
@@ -97,10 +98,10 @@ def _backbone(query: TaskEvidence, context: Context) -> Backbone:
             local=f"the backbone makes {backbone.spec.features} features of "
             f"{backbone.spec.channels} channels, not {asked[0]} of {asked[1]}",
         )
-    return as_precision(backbone, "float32")
+    return backbone
 
 
-def _features(backbone: Backbone, dataset: Dataset, rows: Indices) -> Float32:
+def _features(backbone: Embedding, dataset: Dataset, rows: Indices) -> Float32:
     """Features of `g_mu`, (rows, features); NaN where the backbone's are."""
     found = np.empty((len(rows), backbone.spec.features), np.float32)
     with torch.inference_mode():

@@ -1,5 +1,6 @@
 """A node's part in a secure aggregation; tests/attacks/test_mquery*.py has those that it denies."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -25,9 +26,11 @@ from provider.attempts import AttemptState
 from provider.masked_rules import MaskedRules
 from provider.node import Node
 from provider.rows import row_generator
+from provider.workbench import Workbench
 from synlearn.mre.backbone import load_backbone
 from tests.identities import AUTHORITY, COORDINATOR, identity_of
 from tests.labelled import provider_with
+from tests.log_lines import log_lines
 from tests.masked_nodes import (
     BACKBONE,
     ERRORS,
@@ -182,12 +185,23 @@ def test_a_vector_that_cannot_be_given(query: object, terms: Terms, code: Code) 
     assert table.step(A, question, Round.MASK, messages[A]) is Code.ATTEMPT_SPENT
 
 
-def test_the_reason_of_a_refusal_goes_to_the_local_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_reason_of_a_refusal_goes_to_the_local_log() -> None:
     table = Table(providers(3, MaskedRules(min_parties=9)))
-    assert table.advertise(A, table.question()) is Code.TOO_FEW_PARTIES
-    name = round_id(Q, 1, Round.ADVERTISE)
-    assert f"p00 refused question {name}: TOO_FEW_PARTIES" in caplog.text
-    assert "the policy asks for 9" in caplog.text
+    with log_lines() as lines:
+        assert table.advertise(A, table.question()) is Code.TOO_FEW_PARTIES
+    name = str(round_id(Q, 1, Round.ADVERTISE))
+    (line,) = lines.about(job=JOB, query=name, provider=A, code="TOO_FEW_PARTIES")
+    assert "the policy asks for 9" in line["message"]
+
+
+def test_an_attempt_is_logged_under_the_id_of_its_record() -> None:
+    table = Table(providers(3))
+    with log_lines(level=logging.INFO) as lines:
+        table.run(table.question(attempt=2))
+    about = {"query": str(Q), "function": ERRORS.function, "attempt": 2}
+    for name in table.nodes:
+        said = [line["message"] for line in lines.about(provider=name, **about)]
+        assert said == ["takes part in a masked sum", "adds its part to a masked sum"]
 
 
 def test_a_node_without_a_roster_answers_plainly_and_nothing_masked() -> None:
@@ -197,12 +211,9 @@ def test_a_node_without_a_roster_answers_plainly_and_nothing_masked() -> None:
     table.nodes[A] = Node(
         A,
         JOB,
-        policy=provider.policy,
+        gate=provider.gate,
         ledger=provider.ledger,
-        dataset=provider.dataset,
-        secret=provider.secret,
-        models=provider.models,
-        executor=node._executor,
+        bench=Workbench(provider.dataset, provider.secret, provider.models, node._bench.executor),
     )
     assert table.join(A) is Code.NOT_ALLOWED
     assert table.advertise(A, table.question()) is Code.NOT_ALLOWED

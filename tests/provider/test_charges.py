@@ -4,15 +4,18 @@ from dataclasses import replace
 import pytest
 
 from protocols.errors import Code, Refused
-from protocols.ids import digest_of
+from protocols.ids import QueryId, digest_of
 from protocols.queries import ClassFeatureSums
 from protocols.secagg.encoding import Encoding
 from protocols.secagg.noise import DiscreteGaussian
 from protocols.secagg.question import AggregationQuestion
 from provider.attempts import Attempt, MemoryAttempts
-from provider.charges import charge_for, pay
+from provider.charges import charge_for, within
+from provider.costs import Cost, Totals
+from provider.ledger import MemoryLedger
 from provider.masked_rules import Budget
 from provider.privacy import epsilon_of
+from provider.spending import Spending
 from tests.masked_nodes import ERRORS, TERMS, Q, Table, providers
 from tests.protocols.query_examples import A
 
@@ -25,7 +28,7 @@ def question(sigma: float | None) -> AggregationQuestion:
 
 def test_without_noise_there_is_nothing_to_charge() -> None:
     assert charge_for(question(None), ERRORS) is None
-    assert pay(None, Budget(1e-9, DELTA), MemoryAttempts()) == 0.0
+    within(0.0, Budget(1e-9, DELTA))(Totals())
 
 
 def test_more_noise_costs_less() -> None:
@@ -52,13 +55,26 @@ def test_the_budget_is_of_all_attempts_together() -> None:
     charge = charge_for(question(64.0), ERRORS)
     assert charge is not None
     record = MemoryAttempts()
-    budget = Budget(epsilon_of([charge.event] * 2, DELTA) * 1.0001, DELTA)
-    for number in (1, 2):
-        cost = pay(charge, budget, record)
-        assert cost == charge.rho
+    allow = within(charge.rho, Budget(epsilon_of([charge.event] * 2, DELTA) * 1.0001, DELTA))
+    for number in (1, 2, 3):
         record.begin(Attempt(Q, number, "squared_error", digest_of(b""), digest_of(b"")))
-        record.spend(Q, number, cost, ())
+    cost = Cost(rho=charge.rho)
+    for number in (1, 2):
+        record.spend(Q, number, cost, (), allow)
     with pytest.raises(Refused) as caught:
-        pay(charge, budget, record)
+        record.spend(Q, 3, cost, (), allow)
     assert caught.value.code is Code.BUDGET_SPENT
-    assert pay(charge, None, record) == charge.rho
+    record.spend(Q, 3, cost, (), within(charge.rho, None))
+
+
+def test_plain_questions_with_noise_spend_the_same_budget() -> None:
+    charge = charge_for(question(64.0), ERRORS)
+    assert charge is not None
+    spending = Spending()
+    ledger, record = MemoryLedger(spending), MemoryAttempts(spending)
+    allow = within(charge.rho, Budget(epsilon_of([charge.event] * 2, DELTA) * 1.0001, DELTA))
+    ledger.open(QueryId(0, 0, 0), digest_of(b""), "squared_error", Cost(rho=1.5 * charge.rho))
+    record.begin(Attempt(Q, 1, "squared_error", digest_of(b""), digest_of(b"")))
+    with pytest.raises(Refused) as caught:
+        record.spend(Q, 1, Cost(rho=charge.rho), (), allow)
+    assert caught.value.code is Code.BUDGET_SPENT

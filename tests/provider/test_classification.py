@@ -25,11 +25,12 @@ from protocols.queries import (
 )
 from provider.answers import class_rows
 from provider.dataset import ClassImages, Float32, Indices
+from provider.gate import FixedGate
 from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
-from provider.policy import OpenPolicy
 from provider.rows import RowSplit
+from provider.workbench import Workbench
 from synlearn.scorers.leep import leep
 from synlearn.scorers.nce import nce
 from synlearn.validation import head_accuracy as heads_of
@@ -86,12 +87,9 @@ def ask(provider: ProviderId, query: Query) -> Answer:
         node = Node(
             provider,
             JOB,
-            policy=OpenPolicy(),
+            gate=FixedGate(),
             ledger=MemoryLedger(),
-            dataset=(DATA | OTHER)[provider],
-            secret=secret(provider),
-            models=ModelCache(),
-            executor=executor,
+            bench=Workbench((DATA | OTHER)[provider], secret(provider), ModelCache(), executor),
         )
         body = asyncio.run(node.answer(Q, encode_query(query), Shelf(), lambda _: None))
     return decode_answer(query, body)

@@ -147,3 +147,12 @@ def test_a_backbone_of_another_width() -> None:
     with pytest.raises(Refused) as caught:
         contribution(replace(FEATURES, width=5), rows(1, 1, 0, 1), context(HELD), 4.0)
     assert caught.value.code is Code.MODEL_UNUSABLE
+
+
+def test_rows_of_all_slots_together_have_a_limit() -> None:
+    many = replace(FEATURES, slots=(FEATURES.slots[1],) * 2**16)
+    held = provider_with({FEATURES.slots[1]: 100}, side=4)
+    check_rows(many, np.full(2**16, 64, np.int64), held)
+    with pytest.raises(Refused) as caught:
+        check_rows(many, np.full(2**16, 65, np.int64), held)
+    assert caught.value.code is Code.BAD_PARAMETERS

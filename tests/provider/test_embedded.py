@@ -11,7 +11,7 @@ from protocols.secagg.roster import sign_roster
 from provider import embedded
 from provider.embedded import NodeSpec, WorkerSpec
 from provider.embedded_data import DspritesShare
-from tests.identities import AUTHORITY, first_roster
+from tests.identities import AUTHORITY, COORDINATOR, first_roster
 
 ROSTER = sign_roster(first_roster("alice"), AUTHORITY)
 SPEC = {
@@ -21,6 +21,7 @@ SPEC = {
     "seed": 5,
     "min_parties_per_class": 2,
     "authority": AUTHORITY.public.hex(),
+    "coordinator": COORDINATOR.public.hex(),
     "roster": ROSTER.encode().hex(),
     "nodes": [
         {
@@ -40,6 +41,7 @@ def test_a_worker_reads_one_line() -> None:
     assert spec.min_parties_per_class == 2
     assert spec.ledger == Path("/nowhere/worker-0-of-1.db")
     assert (spec.authority, spec.roster) == (AUTHORITY.public, ROSTER)
+    assert spec.coordinator == COORDINATOR.public
     assert spec.nodes == (
         NodeSpec(ProviderId("alice"), b"\0\xff", DspritesShare(7, 3), b"\5" * 32),
     )

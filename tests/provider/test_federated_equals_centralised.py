@@ -20,11 +20,12 @@ from protocols.queries import (
     encode_query,
 )
 from provider.answers import Context
+from provider.gate import FixedGate
 from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
-from provider.policy import OpenPolicy
 from provider.rows import RowSplit, row_generator, subject_generator
+from provider.workbench import Workbench
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.mre.pretraining import (
@@ -82,12 +83,9 @@ def over_the_wire(provider: ProviderId, query: Query) -> Answer:
         node = Node(
             provider,
             JOB,
-            policy=OpenPolicy(),
+            gate=FixedGate(),
             ledger=MemoryLedger(),
-            dataset=DATA[provider],
-            secret=secret(provider),
-            models=ModelCache(),
-            executor=executor,
+            bench=Workbench(DATA[provider], secret(provider), ModelCache(), executor),
         )
         body = asyncio.run(node.answer(Q, encode_query(query), Shelf(), lambda _: None))
     return decode_answer(query, body)

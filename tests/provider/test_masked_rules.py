@@ -33,6 +33,6 @@ def test_what_is_refused() -> None:
 
 def test_floors_are_the_owners() -> None:
     rules = MaskedRules(min_parties=5, min_parties_per_class=3, min_corrupt=2)
-    floors = rules.floors(frozenset({ProviderId("alice")}))
+    floors = rules.floors(frozenset({ProviderId("alice")}), "squared_error")
     assert (floors.min_parties, floors.min_parties_per_class, floors.min_corrupt) == (5, 3, 2)
     assert floors.counted == frozenset({ProviderId("alice")})

@@ -1,9 +1,11 @@
 """The node's path: policy, then ledger, then data. Everything on it writes into one journal."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +25,22 @@ from protocols.queries import (
     encode_query,
 )
 from protocols.values import encode_values
+from provider.costs import FREE, Allow, Cost, Totals, allow_all
+from provider.events import UNREADABLE, NodeEvent, QuestionEnded, Verdict
+from provider.gate import FixedGate
 from provider.ledger import Entry, Ledger, MemoryLedger, State
 from provider.models import ModelCache
 from provider.node import Node
 from provider.policy import OpenPolicy, Policy
 from provider.session import PendingUntil
-from provider.sqlite_ledger import LedgerFile, SqliteLedger
+from provider.sqlite_ledger import SqliteLedger
+from provider.workbench import Workbench
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from synlearn.zoo.formats.torch import ModelFile, to_bytes
+from tests.log_lines import log_lines
 from tests.models import SMALL, model_file, stacked
+from tests.provider.journals import journal_of
 from tests.sprites import Float32, Indices, Sprites
 
 Q = QueryId(2, 0, 0)
@@ -87,8 +95,15 @@ class WatchedLedger:
         self._journal = journal
         self._ledger = ledger
 
-    def open(self, query: QueryId, body: Digest, function: str) -> bytes | None:
-        stored = self._ledger.open(query, body, function)
+    def open(
+        self,
+        query: QueryId,
+        body: Digest,
+        function: str,
+        cost: Cost = FREE,
+        allow: Allow = allow_all,
+    ) -> bytes | None:
+        stored = self._ledger.open(query, body, function, cost, allow)
         self._journal.append("open")
         return stored
 
@@ -96,16 +111,22 @@ class WatchedLedger:
         self._ledger.answered(query, answer)
         self._journal.append("answered")
 
-    def refused(self, query: QueryId, body: Digest, function: str) -> None:
-        self._ledger.refused(query, body, function)
+    def refused(self, query: QueryId, body: Digest, function: str, code: Code, reason: str) -> None:
+        self._ledger.refused(query, body, function, code, reason)
         self._journal.append("refused")
 
     def acknowledge(self, up_to: QueryId) -> None:
         self._ledger.acknowledge(up_to)
         self._journal.append("acknowledged")
 
+    def purge(self) -> None:
+        self._ledger.purge()
+
     def entries(self) -> list[Entry]:
         return self._ledger.entries()
+
+    def totals(self, function: str = "", uses: Collection[str] = ()) -> Totals:
+        return self._ledger.totals(function, uses)
 
 
 class Files:
@@ -144,12 +165,14 @@ class Site:
         self.node = Node(
             ALICE,
             JOB,
-            policy=policy or self.policy,
+            gate=FixedGate(policy or self.policy),
             ledger=self.ledger,
-            dataset=WatchedRows(self.journal, rows),
-            secret=bytes(32),
-            models=ModelCache(),
-            executor=executor or ThreadPoolExecutor(1),
+            bench=Workbench(
+                WatchedRows(self.journal, rows),
+                bytes(32),
+                ModelCache(),
+                executor or ThreadPoolExecutor(1),
+            ),
         )
 
     async def answer(self, query: Query | bytes, query_id: QueryId = Q) -> bytes:
@@ -178,16 +201,16 @@ def test_policy_then_ledger_then_files_then_rows(query: Query) -> None:
 
 def test_the_record_is_on_disk_before_the_first_row_is_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
-    site = Site(SqliteLedger(LedgerFile(path), ALICE, JOB))
+    site = Site(SqliteLedger(journal_of(path), JOB))
     seen: list[State] = []
 
     class LooksFirst(WatchedRows):
         def images(self, rows: Indices) -> Float32:
-            on_disk = SqliteLedger(LedgerFile(path), ALICE, JOB).entries()
+            on_disk = SqliteLedger(journal_of(path), JOB).entries()
             seen.append(on_disk[0].state)
             return super().images(rows)
 
-    site.node._dataset = LooksFirst(site.journal)
+    site.node._bench = replace(site.node._bench, dataset=LooksFirst(site.journal))
     site.ask(ERRORS)
     assert seen == [State.OPEN]
 
@@ -199,6 +222,7 @@ def test_what_the_policy_refuses_is_recorded_and_reads_nothing(code: Code) -> No
     assert site.journal == ["policy", "refused"]
     (entry,) = site.ledger.entries()
     assert (entry.state, entry.function) == (State.REFUSED, "squared_error")
+    assert (entry.code, entry.reason) == (code, "the reason stays here")
 
 
 def test_a_refused_question_may_be_asked_again_once_the_policy_agrees() -> None:
@@ -220,11 +244,11 @@ def test_what_the_ledger_refuses_reads_nothing() -> None:
     site.ask(ERRORS)
     site.journal.clear()
     assert site.refusal(Describe()) is Code.DIFFERENT_BODY
-    assert site.journal == ["policy"]
+    assert site.journal == ["policy", "refused"]
     site.node.acknowledge(Q)
     site.journal.clear()
     assert site.refusal(ERRORS) is Code.ANSWER_GONE
-    assert site.journal == ["policy"]
+    assert site.journal == ["policy", "refused"]
 
 
 @pytest.mark.parametrize("query", [*READS_ROWS, Describe()])
@@ -239,7 +263,7 @@ def test_a_repeat_gets_the_stored_answer_for_nothing(query: Query) -> None:
 
 def test_a_repeat_after_a_restart_gets_the_stored_answer(tmp_path: Path) -> None:
     def site() -> Site:
-        return Site(SqliteLedger(LedgerFile(tmp_path / "ledger.db"), ALICE, JOB))
+        return Site(SqliteLedger(journal_of(tmp_path / "ledger.db"), JOB))
 
     first = site().ask(ERRORS)
     again = site()
@@ -248,9 +272,9 @@ def test_a_repeat_after_a_restart_gets_the_stored_answer(tmp_path: Path) -> None
 
 
 def test_a_node_that_died_before_it_answered_computes_the_same(tmp_path: Path) -> None:
-    dead = Site(SqliteLedger(LedgerFile(tmp_path / "ledger.db"), ALICE, JOB))
+    dead = Site(SqliteLedger(journal_of(tmp_path / "ledger.db"), JOB))
     dead.ledger.open(Q, digest_of(encode_query(ERRORS)), "squared_error")
-    again = Site(SqliteLedger(LedgerFile(tmp_path / "ledger.db"), ALICE, JOB))
+    again = Site(SqliteLedger(journal_of(tmp_path / "ledger.db"), JOB))
     assert again.ask(ERRORS) == Site().ask(ERRORS)
     assert again.ledger.entries()[0].computed == 1
 
@@ -270,7 +294,7 @@ def test_a_question_asked_again_while_it_is_computed_is_computed_once() -> None:
             assert go_on.wait(5)
             return super().images(rows)
 
-    site.node._dataset = Slow(site.journal)
+    site.node._bench = replace(site.node._bench, dataset=Slow(site.journal))
 
     async def scenario() -> bytes:
         first = asyncio.create_task(site.answer(ERRORS))
@@ -379,14 +403,102 @@ def test_what_is_not_on_the_closed_list_is_recorded_and_refused(body: bytes, cod
     )
 
 
-def test_the_reason_of_a_refusal_goes_to_the_local_log(caplog: pytest.LogCaptureFixture) -> None:
-    Site(verdict=Code.PAUSED).refusal(ERRORS)
-    assert "alice refused question 2.0.0: PAUSED" in caplog.text
-    assert "the reason stays here" in caplog.text
+def test_the_reason_of_a_refusal_goes_to_the_local_log() -> None:
+    with log_lines() as lines:
+        Site(verdict=Code.PAUSED).refusal(ERRORS)
+    (line,) = lines.about(job=JOB, query=str(Q), provider=ALICE, code="PAUSED")
+    assert "the reason stays here" in line["message"]
+    assert line["function"] == ERRORS.function
+
+
+def test_what_the_thread_of_answers_logs_is_about_the_question() -> None:
+    site = Site()
+
+    class Talks(WatchedRows):
+        def images(self, rows: Indices) -> Float32:
+            logging.getLogger("provider.answers").warning("looks at rows")
+            return super().images(rows)
+
+    site.node._bench = replace(site.node._bench, dataset=Talks(site.journal))
+    with log_lines() as lines:
+        site.ask(ERRORS)
+    said = [line["message"] for line in lines.about(job=JOB, query=str(Q), provider=ALICE)]
+    assert "looks at rows" in said
+
+
+def test_every_answer_is_one_line_and_one_given_again_a_detail() -> None:
+    site = Site()
+    with log_lines() as lines:
+        answer = site.ask(ERRORS)
+        site.ask(ERRORS)
+    first, again = lines.about(query=str(Q), function=ERRORS.function, bytes=len(answer))
+    assert (first["message"], first["level"]) == ("answered", "INFO")
+    assert (again["message"], again["level"]) == ("answered again", "DEBUG")
+
+
+def test_what_comes_of_a_question_is_told() -> None:
+    told: list[NodeEvent] = []
+    site = Site()
+    site.node._watcher = told.append
+    size = len(site.ask(ERRORS))
+    site.ask(ERRORS)
+    site.refusal(b"no question")
+    site.policy.verdict = Code.PAUSED
+    site.refusal(ERRORS, QueryId(2, 9, 0))
+    ended = [event for event in told if isinstance(event, QuestionEnded)]
+    assert [(each.function, each.verdict, each.code, each.size) for each in ended] == [
+        (ERRORS.function, Verdict.ANSWERED, None, size),
+        (ERRORS.function, Verdict.STORED, None, size),
+        (UNREADABLE, Verdict.REFUSED, ended[2].code, 0),
+        (ERRORS.function, Verdict.REFUSED, Code.PAUSED, 0),
+    ]
+    assert all(each.job == JOB and each.seconds >= 0 for each in ended)
+
+
+def test_a_question_that_is_given_up_or_fails_is_told_too() -> None:
+    told: list[NodeEvent] = []
+
+    class Stuck(Files):
+        async def fetch(self, digest: Digest, max_bytes: int) -> bytes:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    class Broken(Files):
+        async def fetch(self, digest: Digest, max_bytes: int) -> bytes:
+            raise ZeroDivisionError
+
+    async def ask(files: type[Files]) -> None:
+        site = Site()
+        site.node._watcher = told.append
+        site.files = files([], {})
+        await asyncio.wait_for(site.answer(ERRORS), 0.05)
+
+    for files, error in ((Stuck, TimeoutError), (Broken, ZeroDivisionError)):
+        with pytest.raises(error):
+            asyncio.run(ask(files))
+    ended = [(each.verdict, each.code) for each in told if isinstance(each, QuestionEnded)]
+    assert ended == [(Verdict.DROPPED, None), (Verdict.REFUSED, Code.NODE_FAULT)]
 
 
 def test_two_providers_draw_rows_of_their_own() -> None:
     """The same job, question and data: only the secret differs."""
     site, other = Site(), Site()
-    other.node._secret = bytes(31) + b"\1"
+    other.node._bench = replace(other.node._bench, secret=bytes(31) + b"\1")
     assert site.ask(ERRORS) != other.ask(ERRORS)
+
+
+MISFIT = save_backbone(Backbone(BackboneSpec(channels=3, width=2, features=6)))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        PretrainingGradient(digest_of(MISFIT), 2, 3, 0.5),
+        PretrainingUpdate(digest_of(MISFIT), 2, 3, 0.5, 2, 0.1),
+        TargetFeatures(digest_of(MISFIT), 3, 4),
+    ],
+)
+def test_a_backbone_of_other_images_is_unusable_and_no_fault_of_ours(query: Query) -> None:
+    site = Site(files={digest_of(MISFIT): MISFIT})
+    assert site.refusal(query) is Code.MODEL_UNUSABLE
+    assert "answered" not in site.journal

@@ -11,9 +11,11 @@ from protocols.errors import Code
 from protocols.framing import encode
 from protocols.ids import ProviderId, QueryId, digest_of
 from protocols.limits import Limits
+from protocols.proof import Prover, Verifier
 from provider.backoff import Backoff
 from provider.blobs import BlobCache
 from provider.session import Farewell, NodeSession
+from tests.identities import COORDINATOR, identity_of
 from tests.session_harness import (
     ALICE,
     JOB,
@@ -33,13 +35,21 @@ DIGEST = digest_of(b"file")
 LIMITS = replace(QUICK, in_flight=4, max_body=1000, max_chunk=100)
 WELCOME = encode(f.Welcome(4, 1000, 100, 2))
 GOODBYE = encode(f.Goodbye("done"))
+NONCE = bytes(range(32))
+CHALLENGE = encode(f.Challenge(NONCE))
+PROVER = Prover(identity_of("alice"), COORDINATOR.public)
 
 
 def visit(
-    coordinator: BareCoordinator, responder: Echo | None = None, limits: Limits = LIMITS
+    coordinator: BareCoordinator,
+    responder: Echo | None = None,
+    limits: Limits = LIMITS,
+    prover: Prover | None = None,
 ) -> Farewell:
     """Run a node until it says farewell."""
-    return start_node(ALICE, responder or Echo(), coordinator.port, limits=limits).result(SOON)
+    return start_node(
+        ALICE, responder or Echo(), coordinator.port, limits=limits, prover=prover
+    ).result(SOON)
 
 
 def received(coordinator: BareCoordinator, kind: type[f.Frame]) -> f.Frame:
@@ -52,6 +62,31 @@ def test_it_greets_and_leaves_when_told() -> None:
     with bare_coordinator([f.Hello, WELCOME, GOODBYE]) as coordinator:
         assert visit(coordinator) == Farewell("done")
         assert coordinator.receive() == f.Hello(ALICE, JOB, b"token", None, 4, 1000)
+
+
+def test_it_leaves_for_good_with_a_code() -> None:
+    with bare_coordinator([f.Hello, WELCOME, f.Heartbeat]) as coordinator:
+
+        async def run() -> Farewell:
+            session = NodeSession(
+                ALICE,
+                JOB,
+                b"token",
+                f"localhost:{coordinator.port}",
+                Echo(),
+                BlobCache(),
+                prover=None,
+            )
+            assert not session.leave(Code.OWNER_LEFT), "there is no stream yet"
+            running = asyncio.create_task(session.run())
+            while not session.leave(Code.OWNER_LEFT):
+                await asyncio.sleep(0.01)
+            return await running
+
+        farewell = in_node_loop(run()).result(SOON)
+        assert farewell == Farewell(Code.OWNER_LEFT.sentence, Code.OWNER_LEFT)
+        goodbye = received(coordinator, f.Goodbye)
+        assert goodbye == f.Goodbye(Code.OWNER_LEFT.sentence, Code.OWNER_LEFT)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +129,40 @@ def test_nothing_comes_before_the_welcome(early: bytes) -> None:
         assert responder.acknowledged == []
 
 
+def test_it_proves_its_identity_before_it_is_let_in() -> None:
+    hello = f.Hello(ALICE, JOB, b"token", None, 4, 1000)
+    with bare_coordinator([f.Hello, CHALLENGE, f.Proof, WELCOME, GOODBYE]) as coordinator:
+        assert visit(coordinator, prover=PROVER) == Farewell("done")
+        assert coordinator.receive() == hello
+        assert isinstance(proof := coordinator.receive(), f.Proof)
+    member = Verifier(identity_of("alice").public, COORDINATOR.public)
+    assert member.holds(hello, f.Challenge(NONCE), proof)
+
+
+@pytest.mark.parametrize(
+    ("script", "prover", "due"),
+    [
+        ([WELCOME], PROVER, "It was a Welcome where a Challenge was due."),
+        ([CHALLENGE, CHALLENGE], PROVER, "It was a Challenge where a Welcome was due."),
+        ([CHALLENGE], None, "It was a Challenge where a Welcome was due."),
+    ],
+    ids=["not_posed", "posed_twice", "posed_to_one_without_a_roster"],
+)
+def test_a_challenge_is_posed_once_to_those_who_want_one(
+    script: Script, prover: Prover | None, due: str
+) -> None:
+    honest = [CHALLENGE, WELCOME, GOODBYE] if prover else [WELCOME, GOODBYE]
+    question = encode(f.Question(Q, 9999, b"hi"))
+    responder = Echo()
+    with bare_coordinator([*script, question], honest) as coordinator:
+        assert visit(coordinator, responder, prover=prover) == Farewell("done")
+        error = received(coordinator, f.Error)
+        assert isinstance(error, f.Error)
+        assert error.code is Code.OUT_OF_ORDER
+        assert error.sentence.endswith(due)
+    assert responder.asked == []
+
+
 @pytest.mark.parametrize(
     "code", [Code.NOT_ADMITTED, Code.WRONG_JOB, Code.VERSION_MISMATCH, Code.REPLACED]
 )
@@ -103,9 +172,28 @@ def test_some_errors_are_final(code: Code) -> None:
         assert coordinator.streams == 1
 
 
-def test_another_version_is_final() -> None:
-    with bare_coordinator([encode(f.Welcome(4, 1, 1, 1, version=2))]) as coordinator:
-        assert visit(coordinator).code is Code.VERSION_MISMATCH
+@pytest.mark.parametrize("version", [f.VERSION - 1, f.VERSION + 1])
+@pytest.mark.parametrize("proves", [True, False])
+def test_another_version_is_final_and_said_at_both_ends(
+    version: int, proves: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = f.Challenge(NONCE, version) if proves else f.Welcome(4, 1, 1, 1, version)
+    older = "coordinator" if version < f.VERSION else "node"
+    sentence = (
+        f"The node speaks version {f.VERSION} and the coordinator version {version}: "
+        f"update the {older}."
+    )
+    with bare_coordinator([encode(first)]) as coordinator:
+        farewell = visit(coordinator, prover=PROVER if proves else None)
+        assert farewell.code is Code.VERSION_MISMATCH
+        error = received(coordinator, f.Error)
+        assert isinstance(error, f.Error)
+        assert error.code is Code.VERSION_MISMATCH
+        assert error.sentence.endswith(sentence)
+        assert coordinator.streams == 1
+    (said,) = [text for text in caplog.messages if "version" in text]
+    assert sentence in said
+    assert said.endswith("Not connecting again.")
 
 
 def test_other_errors_are_not() -> None:
@@ -207,6 +295,7 @@ def test_waits_between_attempts_grow() -> None:
             "localhost:1",
             Echo(),
             BlobCache(),
+            prover=None,
             backoff=backoff,
             clock=lambda: 0.0,
             sleep=sleep,
@@ -222,4 +311,6 @@ def test_waits_between_attempts_grow() -> None:
 
 def test_a_token_is_bounded() -> None:
     with pytest.raises(ValueError, match="4096"):
-        NodeSession(ProviderId("p"), JOB, bytes(4097), "localhost:1", Echo(), BlobCache())
+        NodeSession(
+            ProviderId("p"), JOB, bytes(4097), "localhost:1", Echo(), BlobCache(), prover=None
+        )

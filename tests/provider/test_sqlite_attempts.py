@@ -10,24 +10,26 @@ import pytest
 from protocols.errors import Code, Refused
 from protocols.ids import JobId, ProviderId
 from provider.attempts import AttemptLedger, AttemptState
+from provider.costs import FREE, Cost
+from provider.ledger_file import LedgerFile
 from provider.sqlite_attempts import SqliteAttempts
-from provider.sqlite_ledger import LedgerFile
 from tests.provider.attempt_ledger_contract import FIRST, AttemptLedgerContract, Q
+from tests.provider.journals import journal_of
 
 ALICE, BOB, JOB = ProviderId("alice"), ProviderId("bob"), JobId("job")
 
 
 class TestSqliteAttempts(AttemptLedgerContract):
     def make(self, folder: Path) -> AttemptLedger:
-        return SqliteAttempts(LedgerFile(folder / "ledger.db"), ALICE, JOB)
+        return SqliteAttempts(journal_of(folder / "ledger.db"), JOB)
 
 
 def test_nodes_and_jobs_share_a_file_and_see_their_own(tmp_path: Path) -> None:
     file = LedgerFile(tmp_path / "ledger.db")
     records = [
-        SqliteAttempts(file, ALICE, JOB),
-        SqliteAttempts(file, BOB, JOB),
-        SqliteAttempts(file, ALICE, JobId("another")),
+        SqliteAttempts(journal_of(file, ALICE), JOB),
+        SqliteAttempts(journal_of(file, BOB), JOB),
+        SqliteAttempts(journal_of(file, ALICE), JobId("another")),
     ]
     for number, record in enumerate(records, 1):
         record.begin(replace(FIRST, number=number))
@@ -38,10 +40,10 @@ def test_nodes_and_jobs_share_a_file_and_see_their_own(tmp_path: Path) -> None:
 def test_what_was_revealed_in_one_job_is_not_revealed_in_the_next(tmp_path: Path) -> None:
     file = LedgerFile(tmp_path / "ledger.db")
     for name in ("job", "another"):
-        SqliteAttempts(file, ALICE, JobId(name)).begin(FIRST)
-    SqliteAttempts(file, ALICE, JOB).spend(Q, 1, 0.0, ["whole"])
+        SqliteAttempts(journal_of(file, ALICE), JobId(name)).begin(FIRST)
+    SqliteAttempts(journal_of(file, ALICE), JOB).spend(Q, 1, FREE, ["whole"])
     with pytest.raises(Refused) as caught:
-        SqliteAttempts(file, ALICE, JobId("another")).spend(Q, 1, 0.0, ["whole"])
+        SqliteAttempts(journal_of(file, ALICE), JobId("another")).spend(Q, 1, FREE, ["whole"])
     assert caught.value.code is Code.NOT_ALLOWED
 
 
@@ -51,14 +53,14 @@ def test_what_was_spent_survives_sigkill(tmp_path: Path) -> None:
         import os, signal
         from pathlib import Path
         from tests.provider.test_sqlite_attempts import *
-        record = SqliteAttempts(LedgerFile(Path({str(path)!r})), ALICE, JOB)
+        record = SqliteAttempts(journal_of(Path({str(path)!r})), JOB)
         record.begin(FIRST)
-        record.spend(Q, 1, 0.5, ["whole"])
+        record.spend(Q, 1, Cost(rho=0.5), ["whole"])
         os.kill(os.getpid(), signal.SIGKILL)
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=False)  # noqa: S603
-    (attempt,) = SqliteAttempts(LedgerFile(path), ALICE, JOB).attempts()
-    assert (attempt.state, attempt.cost) == (AttemptState.SPENT, 0.5)
+    (attempt,) = SqliteAttempts(journal_of(path), JOB).attempts()
+    assert (attempt.state, attempt.cost) == (AttemptState.SPENT, Cost(rho=0.5))
 
 
 def test_spending_waits_for_the_disk_and_the_rest_does_not(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from protocols.mquery import Join
 from protocols.secagg.manifest import JobManifest, sign_manifest
 from protocols.secagg.member import Transport
 from protocols.secagg.roster import Roster, SignedRoster, sign_roster
-from provider.trust import GRACE, Federation, MemoryTrust, Trust, TrustStore
+from protocols.secagg.standing import GRACE
+from provider.trust import Federation, MemoryTrust, Trust, TrustStore
 from tests.identities import AUTHORITY, COORDINATOR, identity_of, member_of
 from tests.provider.trust_store_contract import (
     ALICE,

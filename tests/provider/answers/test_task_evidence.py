@@ -12,19 +12,27 @@ from scipy.special import softmax
 from protocols.errors import Code, Refused
 from protocols.ids import Digest, JobId, ProviderId, QueryId, digest_of
 from protocols.queries import SCORES, Answer, TaskEvidence, decode_answer, encode_query
-from provider.answers import direct_evidence
+from provider.answers import direct_evidence, evidence_images
 from provider.answers.task_evidence import Drawn, draw_rows, subject_of
 from provider.dataset import Float32, Indices
+from provider.gate import FixedGate
 from provider.ledger import MemoryLedger
 from provider.models import ModelCache
 from provider.node import Node
-from provider.policy import OpenPolicy
 from provider.rows import subject_generator
+from provider.workbench import Workbench
+from synlearn.fusion.moved import COPIES, has_copies, moved
+from synlearn.fusion.similarity import (
+    from_triangle,
+    gram_directions,
+    similarities,
+    triangle_of,
+)
 from synlearn.mre.backbone import Backbone, BackboneSpec, load_backbone, save_backbone
 from synlearn.scorers.direct import Direct, ModelOutputs, direct_scores
 from synlearn.zoo.features import penultimate_features
 from synlearn.zoo.formats.torch import ModelFile, from_bytes, to_bytes
-from synlearn.zoo.stacked import stack_files
+from synlearn.zoo.stacked import StackedModels, stack_files
 from tests.classifiers import classifier_file
 from tests.labelled import provider_with
 
@@ -70,7 +78,7 @@ QUERY = TaskEvidence(
     digest_of(BACKBONE),
     6,
     CLASSES,
-    np.array([1, 2, 4], np.int32),
+    np.array([1, 2, 5], np.int32),
     draws=3,
     scores=SCORES,
 )
@@ -109,15 +117,20 @@ def ask(
         node = Node(
             ProviderId("alice"),
             job,
-            policy=OpenPolicy(),
+            gate=FixedGate(),
             ledger=MemoryLedger(),
-            dataset=data or Watched(),
-            secret=secret,
-            models=ModelCache(),
-            executor=executor,
+            bench=Workbench(data or Watched(), secret, ModelCache(), executor),
         )
         body = asyncio.run(node.answer(query_id, encode_query(query), Shelf(), lambda _: None))
     return decode_answer(query, body)
+
+
+def with_copies(images: Float32, stacks: list[StackedModels]) -> ModelOutputs:
+    """What models make of the images and, where these are few, of their moved copies."""
+    copies = range(COPIES if has_copies(len(images)) else 0)
+    shown = np.concatenate([images, *(moved(images, copy) for copy in copies)])
+    features = [penultimate_features(stack, shown)[0] for stack in stacks]
+    return ModelOutputs.of(features, [np.ones((len(shown), 1))] * len(stacks))
 
 
 def held() -> list[Indices]:
@@ -159,6 +172,10 @@ def test_an_answer_is_what_one_computes_from_the_rows() -> None:
             for score, found in zip(SCORES, answer["scores"][place, draw], strict=True):
                 # A model computes in float32, and not the same in every batch.
                 np.testing.assert_allclose(found, expected[Direct(score)], rtol=1e-4, atol=1e-5)
+            similarity = similarities(gram_directions(with_copies(images, stacks)))
+            np.testing.assert_allclose(
+                from_triangle(answer["similarity"][place, draw], 5), similarity, atol=1e-5
+            )
     assert answer["rows"].tolist() == [len(rows) for rows in held()]
 
 
@@ -180,7 +197,7 @@ def test_only_drawn_rows_are_read_and_a_draw_is_of_different_rows_of_each_class(
 def test_asking_again_or_about_other_models_is_about_the_same_rows() -> None:
     first = ask(QUERY)
     again = ask(QUERY, QueryId(2, 7, 1))
-    assert same(first, again, "means", "scores", "rows")
+    assert same(first, again, "means", "scores", "similarity", "rows")
     some = replace(QUERY, models=QUERY.models[3:1:-1], scores=("logme", "knn"))
     data = Watched()
     other = ask(some, QueryId(2, 8, 0), data=data)
@@ -188,7 +205,16 @@ def test_asking_again_or_about_other_models_is_about_the_same_rows() -> None:
     np.testing.assert_allclose(
         other["scores"], first["scores"][:, :, [2, 5]][..., [3, 2]], rtol=1e-4, atol=1e-5
     )
+    pair = triangle_of(np.arange(25.0).reshape(5, 5)).tolist().index(2 * 5 + 3)
+    np.testing.assert_allclose(
+        other["similarity"][..., 0], first["similarity"][..., pair], atol=1e-5
+    )
     assert data.read == set(drawn(QUERY).distinct.tolist())
+
+
+def test_one_model_is_compared_with_none() -> None:
+    answer = ask(replace(QUERY, models=QUERY.models[:1]))
+    assert answer["similarity"].shape == (3, 3, 0)
 
 
 @pytest.mark.parametrize(
@@ -211,12 +237,13 @@ def test_rows_are_the_nodes_own_and_the_jobs() -> None:
 
 def test_few_models_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ask(QUERY)
-    monkeypatch.setattr(direct_evidence, "_IMAGES", 4)
+    monkeypatch.setattr(evidence_images, "_IMAGES", 4)
     for numbers in (1, 30_000):
         monkeypatch.setattr(direct_evidence, "_NUMBERS", numbers)
         parts = ask(QUERY)
         assert same(whole, parts, "means", "rows")
         np.testing.assert_allclose(parts["scores"], whole["scores"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(parts["similarity"], whole["similarity"], atol=1e-5)
 
 
 def only_the_larger_is_seen(images: Float32) -> bytes:

@@ -1,0 +1,1 @@
+"""What an owner has on disk becomes rows of classes: sources, label map, snapshots."""
