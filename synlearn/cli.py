@@ -8,15 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from synlearn.datasets.examples import ImageShape
 from synlearn.datasets.loading import data_digest, load_examples
-from synlearn.errors import InputError
 from synlearn.evaluation.cli import evaluate_app
+from synlearn.evaluation.experiments.cli import experiment_app
 from synlearn.evaluation.output import write_output
-from synlearn.fusion.storage import has_fusion, load_fusion
-from synlearn.fusion.zoo_ranking import rank_with_evidence
-from synlearn.mre import MREModel
-from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.rank_command import input_of, rank
+from synlearn.reuse.reuse_command import predict, reuse
 from synlearn.scorers.batch import Undefined
 from synlearn.scoring import score_zoo
 from synlearn.terminal import explained
@@ -25,7 +22,10 @@ from synlearn.zoo.cli import zoo_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(zoo_app, name="zoo")
+app.command("reuse")(reuse)
+app.command("predict")(predict)
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(experiment_app, name="experiment")
 
 
 @app.callback()
@@ -33,41 +33,7 @@ def main() -> None:
     """Rank a zoo of models from a handful of examples; build and inspect zoos."""
 
 
-@app.command()
-def rank(
-    data: Annotated[Path, typer.Argument(help="Folder of images or class folders, or .npz.")],
-    mre: Annotated[Path, typer.Option(help="MRE model: the folder 'mre' that a job wrote.")],
-    zoo: Annotated[Path, typer.Option(help="Zoo of the models to rank.")],
-    *,
-    top: Annotated[int, typer.Option(min=1, help="Rows of the table.")] = 10,
-    json: Annotated[bool, typer.Option("--json", help="Print the whole ranking as JSON.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Also write the ranking here, as CSV.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Also draw the ranking here, as PNG.")] = None,
-    metric_alone: Annotated[
-        bool, typer.Option("--metric-alone", help="Run no model of the zoo: faster, less exact.")
-    ] = False,
-) -> None:
-    """Rank the models of a zoo for the task that the examples are of.
-
-    Where the MRE model comes with a fitted fusion, every model is run on the examples as well.
-    """
-    with explained():
-        model, models = MREModel.load(mre), Zoo.open(zoo)
-        examples = load_examples(data, _input_shape(models))
-        if not metric_alone and isinstance(model, ClassificationMRE) and has_fusion(mre):
-            ranking = rank_with_evidence(
-                model, load_fusion(mre), examples.images, examples.labels, models
-            )
-        else:
-            ranking = model.rank(examples.images, examples.labels, models)
-        if csv is not None:
-            ranking.to_csv(csv)
-        if plot is not None:
-            ranking.plot(plot)
-    if json:
-        typer.echo(ranking.to_json())
-        return
-    Console().print(ranking.to_table(top=top))
+app.command()(rank)
 
 
 @app.command()
@@ -86,7 +52,7 @@ def score(
     names = [name.strip() for name in scores.split(",") if name.strip()]
     with explained():
         models = Zoo.open(zoo)
-        examples = load_examples(data, _input_shape(models))
+        examples = load_examples(data, input_of(models))
         found = score_zoo(examples, models, names, {"data": data_digest(data)})
         if json is not None:
             write_output(json, found.to_json().encode())
@@ -103,10 +69,3 @@ def score(
     Console().print(table)
     for reason in sorted({reason for _, _, reason in found.table.undefined()}):
         Console().print(f"- is undefined: {reason}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _input_shape(zoo: Zoo) -> ImageShape:
-    if not len(zoo):
-        raise InputError(f"The zoo in {zoo.root} has no models; build or add some first.")
-    channels, height, width = zoo.card(zoo.ids[0]).input.shape
-    return ImageShape(channels, height, width)

@@ -1,25 +1,34 @@
 """A ranking of models for one task: what downstream teams get."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from synlearn import ranking_files, ranking_words
 from synlearn.errors import InputError
 from synlearn.evaluation.intervals import student_t
 from synlearn.evaluation.output import write_output
+from synlearn.explanation import Explanation
 from synlearn.ranked_models import RankedModel, RankedModels, best_first
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-FORMAT = "synlearn.ranking/1"
+    from synlearn.zoo.filters import ModelFacts, Selection
+
+ACCURACY: Final = "accuracy"
+"""Unit of scores that are the expected accuracy of a head fitted on K examples of each class."""
+SCORE: Final = "score"
+"""Unit of scores that order models of one task and mean nothing beside that."""
+
+CONFIDENCE: Final = 0.9
+"""Coverage that intervals are made for."""
+
+Explain = Callable[[str], Explanation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +37,25 @@ class Ranking:
 
     Attributes:
         rows: one row for each model, best first; any sequence of them.
+        unit: of scores and intervals, `ACCURACY` or `SCORE`.
         warning: a sentence when the task lies outside what the metric has learned, so that the
             order deserves no trust; empty when it lies inside.
+        notes: further sentences that a reader should know: why there are no intervals, which
+            models were left out.
         confidence: coverage of the intervals, in (0, 1).
         provenance: what the scores were computed from: digests of the MRE model and the zoo, K,
-            versions.
+            the mode, versions.
+        facts: size, licence and the like of models, where they were looked up.
     """
 
     rows: Sequence[RankedModel]
+    unit: str = SCORE
     warning: str = ""
-    confidence: float = 0.95
-    provenance: Mapping[str, str | int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    confidence: float = CONFIDENCE
+    provenance: Mapping[str, str | int | float] = field(default_factory=dict)
+    facts: Mapping[str, "ModelFacts"] = field(default_factory=dict)
+    explainer: Explain | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_member_scores(
@@ -47,8 +64,8 @@ class Ranking:
         member_scores: ArrayLike,
         *,
         warning: str = "",
-        confidence: float = 0.95,
-        provenance: Mapping[str, str | int] | None = None,
+        confidence: float = CONFIDENCE,
+        provenance: Mapping[str, str | int | float] | None = None,
     ) -> "Ranking":
         """Rank by the mean score of an ensemble, and let its spread say how sure that is.
 
@@ -57,7 +74,8 @@ class Ranking:
         would fall, mean +- t_(n-1) s sqrt(1 + 1/n): more members make it better known but do not
         shrink it to nothing, since they share their data and its limits. A model is tied with the
         best if the same interval of its *difference* to the best, member by member, holds zero.
-        Ties are not corrected for the number of models compared.
+        Ties are not corrected for the number of models compared. How probable it is that a model
+        is the best is not said: members share their errors.
 
         Args:
             models: id of each model, all different.
@@ -85,10 +103,11 @@ class Ranking:
         rows = RankedModels(
             models=[models[place] for place in order.tolist()],
             scores=mean[order],
-            margins=None if margin is None else margin[order],
             tied=tied[order],
+            lows=None if margin is None else (mean - margin)[order],
+            highs=None if margin is None else (mean + margin)[order],
         )
-        return cls(rows, warning, confidence, dict(provenance or {}))
+        return cls(rows, SCORE, warning, (), confidence, dict(provenance or {}))
 
     @property
     def best(self) -> RankedModel:
@@ -105,6 +124,11 @@ class Ranking:
         """Whether the task lies outside what the metric has learned; `warning` says why."""
         return bool(self.warning)
 
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether scores are expected accuracies."""
+        return self.unit == ACCURACY
+
     def __iter__(self) -> Iterator[RankedModel]:
         return iter(self.rows)
 
@@ -112,65 +136,81 @@ class Ranking:
         return len(self.rows)
 
     def summary(self) -> str:
-        """One or two plain sentences: the best model, what it cannot be separated from, a warning.
+        """A few plain sentences: the best model, what it cannot be separated from, a warning.
 
         >>> print(Ranking.from_member_scores(["a", "b"], [[0.1, 0.8]]).summary())
         b ranks first of 2 models.
         """
-        text = f"{self.best.model} ranks first of {len(self)} models"
-        if others := len(self.tied) - 1:
-            rest = "another one" if others == 1 else f"{others} others"
-            text += f"; the evidence cannot separate it from {rest}"
-        return f"{text}." + (f" {self.warning}" if self.warning else "")
+        return ranking_words.summary(self)
+
+    def explain(self, model: str) -> Explanation:
+        """Say which of the model's classes were matched to which of the task's.
+
+        Raises:
+            InputError: the ranking has no such model, or matched no classes, as for regression.
+        """
+        if not any(row.model == model for row in self.rows):
+            raise InputError(
+                f"the ranking has no model {model!r}; its best one is {self.best.model!r}."
+            )
+        if self.explainer is None:
+            raise InputError(
+                "this ranking matched no classes: it is for regression, or was not made by an MRE "
+                "model for classification."
+            )
+        return self.explainer(model)
+
+    def selected(self, selection: "Selection") -> "Ranking":
+        """The same ranking, of models that were selected: with their facts, and who was left out.
+
+        Args:
+            selection: which all rows' models are among.
+        """
+        told = replace(self, facts={row.model: selection.facts[row.model] for row in self.rows})
+        if selection.machine:
+            told = replace(told, provenance={**self.provenance, "latency": selection.machine})
+        return told.with_notes(selection.in_words()) if selection.conditions else told
+
+    def with_notes(self, *notes: str) -> "Ranking":
+        """The same ranking with further sentences for its reader."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def to_data(self) -> dict[str, object]:
+        """Return all of it as plain values, as a service would send them."""
+        return ranking_files.as_data(self)
 
     def to_json(self, path: Path | None = None) -> str:
         """Return the ranking as JSON and, if `path` is given, write it there atomically."""
-        content = {
-            "format": FORMAT,
-            "summary": self.summary(),
-            "outside": self.is_outside,
-            "warning": self.warning,
-            "confidence": self.confidence,
-            "provenance": dict(self.provenance),
-            "models": [asdict(row) for row in self.rows],
-        }
-        text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-        if path is not None:
-            write_output(path, text.encode())
-        return text
+        return _written(ranking_files.as_json(self), path)
 
     def to_csv(self, path: Path | None = None) -> str:
-        """Return the rows as CSV with a header and, if `path` is given, write them there."""
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["rank", "model", "score", "low", "high", "tied_with_best", "tier"])
-        for row in self.rows:
-            tied = str(row.tied_with_best).lower()
-            writer.writerow([row.rank, row.model, row.score, row.low, row.high, tied, row.tier])
-        if path is not None:
-            write_output(path, buffer.getvalue().encode())
-        return buffer.getvalue()
+        """Return the rows as CSV with a header and, if `path` is given, write them there.
 
-    def to_table(self, *, top: int | None = None) -> "Table":
-        """Build a table for the terminal, with the first `top` models or all of them."""
-        from rich.table import Table  # noqa: PLC0415 - not needed by those who only read rows
-        from rich.text import Text  # noqa: PLC0415
+        The last columns say where a row comes from, in every row the same.
+        """
+        return _written(ranking_files.as_csv(self), path)
 
-        shown = self.rows if top is None else self.rows[:top]
-        # Text, since an id may hold square brackets, which are markup to Rich.
-        table = Table(caption=Text(self.summary()))
-        table.add_column("rank", justify="right")
-        table.add_column("model", overflow="fold")
-        table.add_column("score", justify="right")
-        table.add_column(f"{100 * self.confidence:g} % interval", justify="right")
-        table.add_column("")
-        for place, row in enumerate(shown):
-            interval = "" if row.low is None else f"{row.low:.3f} to {row.high:.3f}"
-            remark = "tied with the best" if row.tied_with_best and place else ""
-            table.add_row(str(row.rank), Text(row.model), f"{row.score:.3f}", interval, remark)
-        if len(shown) < len(self.rows):
-            table.add_row("", f"and {len(self.rows) - len(shown)} more", "", "", "", style="dim")
-        return table
+    def to_html(self, path: Path | None = None, *, top: int = 30) -> str:
+        """Return a self-contained page and, if `path` is given, write it there.
+
+        Args:
+            path: of the file.
+            top: models in the picture; the table has all of them.
+        """
+        from synlearn.evaluation.ranking_page import render_page  # noqa: PLC0415 - matplotlib
+
+        return _written(render_page(self, top=top), path)
+
+    def to_table(self, *, top: int | None = None, facts: bool = False) -> "Table":
+        """Build a table for the terminal.
+
+        Args:
+            top: how many of the first models; None for all.
+            facts: whether size, licence and latency are shown, where they are known.
+        """
+        from synlearn.ranking_table import ranking_table  # noqa: PLC0415 - not for all readers
+
+        return ranking_table(self, top=top, facts=facts)
 
     def plot(self, path: Path, *, top: int = 30) -> None:
         """Draw the first `top` models with their intervals; the suffix of `path` is the format.
@@ -181,6 +221,12 @@ class Ranking:
         from synlearn.evaluation.ranking_figure import draw_ranking  # noqa: PLC0415 - matplotlib
 
         draw_ranking(self, path, top=top)
+
+
+def _written(text: str, path: Path | None) -> str:
+    if path is not None:
+        write_output(path, text.encode())
+    return text
 
 
 def _checked(models: Sequence[str], member_scores: ArrayLike) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from synlearn.scorers.registry import SCORES
 from synlearn.scorers.regression import REGRESSION_SCORES, score_regression
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
-from synlearn.zoo.features import penultimate_features
+from synlearn.zoo.features import zoo_features
 
 FORMAT = "synlearn-scores/1"
 
@@ -65,18 +65,18 @@ def score_zoo(
 ) -> ZooScores:
     """Run every model of a zoo on the examples and score its features.
 
-    Features are the inputs of a model's last linear layer.
+    Features are the inputs of a model's last linear layer, or what an ONNX model's card names.
 
     Args:
         examples: With labels for classification scores, with targets for regression scores.
-        zoo: Models of one architecture.
+        zoo: The models.
         scores: Names from `SCORES` or `REGRESSION_SCORES`, not mixed.
         provenance: What the caller knows, such as the data's digest.
 
     Raises:
         InputError: The examples lack what the scores need, or a score is unknown.
     """
-    features = list(penultimate_features(zoo.stack(), examples.images))
+    features = zoo_features(zoo, examples.images)
     if any(name in REGRESSION_SCORES for name in scores):
         if examples.targets is None:
             raise InputError(
@@ -99,7 +99,7 @@ def score_zoo(
             **provenance,
             "zoo": zoo.digest,
             "examples": len(examples),
-            "features": "inputs of the last linear layer",
+            "features": "inputs of the last linear layer; of ONNX models, what their cards name",
             "preprocessing": f"images as (n, {', '.join(map(str, examples.images.shape[1:]))}) "
             "float32 in [0, 1]",
             "versions": package_versions(),

@@ -75,9 +75,13 @@ def read_table(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a UTF-8 text file; is it a TOML file?") from error
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = tomllib.loads(text)
+        _check_integers(table)
+    except RecursionError as error:
+        raise InputError(f"{path} is nested too deeply; is it a settings file?") from error
+    except ValueError as error:  # not always tomllib's own: Python reads no more than 4300 digits
         raise InputError(f"{path} is not valid TOML: {error}.") from error
+    return table
 
 
 def from_table(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -123,6 +127,15 @@ def as_table(settings: Any) -> dict[str, Any]:  # noqa: ANN401  # any settings d
     )
 
 
+def _check_integers(value: Any) -> None:  # noqa: ANN401  # any TOML value
+    """Raise ValueError for whole numbers of more than 64 bits, which TOML asks to refuse."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_integers(item)
+    elif isinstance(value, int) and value.bit_length() > 63:
+        raise ValueError("a whole number does not fit in 64 bits")
+
+
 def _nearest(key: str, names: list[str]) -> str:
     close = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(names)}."
@@ -157,6 +170,8 @@ def _typed(value: Any, kind: Any, place: str) -> Any:  # noqa: ANN401
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if kind is Path and isinstance(value, str):
+        if "\0" in value:
+            raise InputError(f"{place} is {value!r}; no path holds a null character.")
         return Path(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{place} must be {_WORDS.get(kind, kind.__name__)}, not {value!r}.")

@@ -26,12 +26,21 @@ class Examples:
         targets: (n, t) float32, values to predict; None where they are not given.
         names: (n,) name of each, for messages.
         labels: (n,) int64, classes from 0; None where they are not given.
+        classes: name of each class, in the order of the labels; empty where they have none.
     """
 
     images: NDArray[np.float32]
     targets: NDArray[np.float32] | None
     names: tuple[str, ...]
     labels: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+
+    @property
+    def named_labels(self) -> NDArray[np.str_] | NDArray[np.int64] | None:
+        """(n,) name of each example's class, or its number where classes have no names."""
+        if self.labels is None or not self.classes:
+            return self.labels
+        return np.array(self.classes)[self.labels]
 
     def __len__(self) -> int:
         return len(self.images)

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,23 +38,70 @@ def load_image_folder(folder: Path, shape: ImageShape) -> Examples:
     return Examples(images, targets, names)
 
 
-def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:
-    """Return one image, (channels, height, width) float32 in [0, 1]."""
+def read_pixels(file: Path, shape: ImageShape) -> NDArray[np.uint8]:
+    """Return one image file, turned upright and resized (bilinear), (height, width, channels).
+
+    Raises:
+        InputError: It cannot be read as an image of 8 bits a channel.
+    """
+    return pixels_of(file, shape, str(file))
+
+
+def pixels_of(
+    source: Path | BinaryIO,
+    shape: ImageShape,
+    name: str,
+    *,
+    formats: tuple[str, ...] | None = None,
+    most_pixels: int | None = None,
+) -> NDArray[np.uint8]:
+    """Return one image, turned upright and resized (bilinear), (height, width, channels).
+
+    Args:
+        source: A file, or its bytes.
+        shape: To bring it to.
+        name: Of the image, for messages.
+        formats: The only ones that are tried, as Pillow names them; None for all.
+        most_pixels: A larger image is refused before it is decoded.
+
+    Raises:
+        InputError: It cannot be read as an image of 8 bits a channel, or is too large.
+    """
+    image = None
     try:
-        with Image.open(file) as opened:
+        with Image.open(source, formats=formats) as opened:
+            width, height = opened.size
             deep = opened.mode.startswith(("I", "F"))
-            # Cameras store a picture as the sensor lay, and how to turn it beside it.
-            image = ImageOps.exif_transpose(opened).convert("L" if shape.channels == 1 else "RGB")
+            if most_pixels is None or width * height <= most_pixels:
+                # Cameras store a picture as the sensor lay, and how to turn it beside it.
+                colours = "L" if shape.channels == 1 else "RGB"
+                image = ImageOps.exif_transpose(opened).convert(colours)
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{name} has far too many pixels; make it smaller.") from error
     except Exception as error:  # damaged bytes make decoders raise anything
         raise InputError(
-            f"{file} is damaged or no image that can be read; replace it or take it out."
+            f"{name} is damaged or no image that can be read; replace it or take it out."
         ) from error
+    if image is None:
+        raise InputError(
+            f"{name} has {width} x {height} pixels; at most {most_pixels:,} are read, so make it "
+            "smaller."
+        )
     if deep:  # `convert` would cut its values off at 255
-        raise InputError(f"{file} has more than 8 bits a channel; save it as an 8-bit image.")
+        raise InputError(f"{name} has more than 8 bits a channel; save it as an 8-bit image.")
     if image.size != (shape.width, shape.height):
         image = image.resize((shape.width, shape.height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, np.float32).reshape(shape.height, shape.width, -1) / 255
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    return np.asarray(image, np.uint8).reshape(shape.height, shape.width, -1)
+
+
+def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:
+    """Return one image, (channels, height, width) float32 in [0, 1]."""
+    return channels_first(read_pixels(file, shape))
+
+
+def channels_first(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pixels (height, width, channels) as models take them: (channels, height, width) in [0, 1]."""
+    return np.ascontiguousarray((pixels.astype(np.float32) / 255).transpose(2, 0, 1))
 
 
 def _load_targets(file: Path, names: tuple[str, ...]) -> NDArray[np.float32]:

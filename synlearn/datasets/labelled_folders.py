@@ -38,6 +38,7 @@ def load_labelled_folders(folder: Path, shape: ImageShape) -> Examples:
             for name in part.names
         ),
         labels=np.repeat(np.arange(len(parts), dtype=np.int64), [len(part) for part in parts]),
+        classes=tuple(own.name for own in inner),
     )
 
 

@@ -38,6 +38,7 @@ def mixed(
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")] = 5,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 1,
     test: Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")] = 120,
+    learning: Annotated[int, typer.Option(min=1, max=10_000, help="Those learned from.")] = 240,
     first_test: Annotated[int, typer.Option(min=0, help="Number of the first of them.")] = 0,
     task_seed: Annotated[int, typer.Option(min=0, help="Of the test tasks.")] = 0,
     ks: Annotated[str, typer.Option(help="Examples of a class, with commas.")] = "1,2,5,10,15,20",
@@ -60,7 +61,7 @@ def mixed(
     where = out or folder / "evaluation"
     wanted = tuple(range(seeds))
     command = f"synlearn evaluate mixed --folder {folder} --seeds {seeds} --ks {ks} --test {test}"
-    command += f" --first-test {first_test} --task-seed {task_seed}"
+    command += f" --learning {learning} --first-test {first_test} --task-seed {task_seed}"
     command += f" --mre '{mre}'" if mre else ""
     with explained(), StepBars(errors) as on_step:
         numbers = _numbers(ks)
@@ -68,7 +69,8 @@ def mixed(
             folder,
             read_split(split),
             data,
-            test=test,
+            learning,
+            test,
             workers=workers or os.cpu_count() or 1,
             ks=numbers,
             first_test=first_test,
@@ -91,6 +93,67 @@ def mixed(
     for metric in ("kendall_tau", "weighted_kendall_tau"):
         console.print(fusion_table(results, "all", metric))
     console.print(f"Report: {where / 'report.html'}   Numbers: {where / 'results.json'}")
+
+
+@evaluate_app.command()
+def intervals(
+    folder: Annotated[Path, typer.Option(help="Of `synlearn zoo build mixed`; made if missing.")],
+    mre: Annotated[str, typer.Option(help="MRE model; {seed} in it stands for each seed.")],
+    split: Annotated[Path, typer.Option(help="The manifest.")] = Path("examples/mixed-split.json"),
+    data: Annotated[Path | None, typer.Option(help="The original image sets.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Default: FOLDER/intervals.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")] = 5,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 1,
+    test: Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")] = 120,
+    learning: Annotated[int, typer.Option(min=1, max=10_000, help="Those learned from.")] = 240,
+    first_test: Annotated[int, typer.Option(min=0, help="Number of the first of them.")] = 0,
+    task_seed: Annotated[int, typer.Option(min=0, help="Of the test tasks.")] = 0,
+    ks: Annotated[str, typer.Option(help="Examples of a class, with commas.")] = "1,2,5,10,20",
+) -> None:
+    """Check on the mixed zoo's test tasks how often the intervals of accuracies hold."""
+    # Here, not at the top: plots take a second to import.
+    from synlearn.evaluation.experiments.mixed_evaluation import (  # noqa: PLC0415
+        EvaluationPlan,
+        paths_by_seed,
+    )
+    from synlearn.evaluation.experiments.mixed_interval_run import (  # noqa: PLC0415
+        measure_intervals,
+    )
+    from synlearn.evaluation.experiments.mixed_intervals_report import (  # noqa: PLC0415
+        interval_results,
+        interval_table,
+        write_interval_outputs,
+    )
+
+    where = out or folder / "intervals"
+    wanted = tuple(range(seeds))
+    command = f"synlearn evaluate intervals --folder {folder} --mre '{mre}' --seeds {seeds}"
+    command += f" --ks {ks} --test {test} --learning {learning}"
+    command += f" --first-test {first_test} --task-seed {task_seed}"
+    with explained(), StepBars(errors) as on_step:
+        numbers = _numbers(ks)
+        plan = MixedPlan(
+            folder,
+            read_split(split),
+            data,
+            learning,
+            test,
+            workers=workers or os.cpu_count() or 1,
+            first_test=first_test,
+            task_seed=task_seed,
+        )
+        prepared = prepare_mixed(plan, on_step, time.monotonic)
+        finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        asked = EvaluationPlan(folder, paths_by_seed(mre, wanted), wanted, numbers, command)
+        results = interval_results(
+            measure_intervals(asked, prepared, on_step, time.monotonic, finished)
+        )
+        write_interval_outputs(results, where)
+    console = Console()
+    console.width = max(console.width, _WIDTH)
+    for side in ("seen", "unseen", "all"):
+        console.print(interval_table(results, side))
+    console.print(f"Picture: {where / 'intervals.png'}   Numbers: {where / 'results.json'}")
 
 
 def _numbers(ks: str) -> tuple[int, ...]:

@@ -39,12 +39,25 @@ def ranking_figure(ranking: Ranking, *, top: int = 30) -> Figure:
                 axes.plot([row.low, row.high], [place, place], color=blue, lw=1.4, alpha=0.45)
             fill = blue if row.tied_with_best else "white"
             axes.plot(row.score, place, "o", ms=5.5, mfc=fill, mec=blue, mew=1.3)
+        run = sum(row.was_run for row in rows)
+        if 0 < run < len(rows):
+            axes.axhline(run - 0.5, color=MUTED, lw=0.8, ls=(0, (4, 3)))
+            axes.annotate(
+                "above: run on the examples",
+                (1, run - 0.5),
+                xycoords=("axes fraction", "data"),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="right",
+                fontsize=7,
+                color=MUTED,
+            )
         axes.set_yticks(range(len(rows)), [f"{_short(row.model)}   {row.rank}" for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(axis="x", color=FAINT, lw=0.8)
         axes.set_axisbelow(True)
         quiet(axes)
-        axes.set_xlabel(_legend(ranking), color=MUTED)
+        axes.set_xlabel(_legend(ranking), color=MUTED, loc="left", multialignment="left")
         more = len(ranking) - len(rows)
         title = f"Best {len(rows)} of {len(ranking)} models" if more else f"{len(rows)} models"
         axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
@@ -54,10 +67,17 @@ def ranking_figure(ranking: Ranking, *, top: int = 30) -> Figure:
 
 
 def _legend(ranking: Ranking) -> str:
-    text = "score, higher is better; filled: tied with the best"
-    if ranking.best.low is None:
-        return text
-    return f"{text}; lines: {100 * ranking.confidence:g} % intervals"
+    what = "score, higher is better"
+    if ranking.is_accuracy:
+        what = f"expected accuracy of a head{_examples(ranking)}"
+    if ranking.best.low is not None:
+        what += f"\nlines: {100 * ranking.confidence:g} % intervals"
+    return f"{what}; filled: tied with the best"
+
+
+def _examples(ranking: Ranking) -> str:
+    k = ranking.provenance.get("k")
+    return "" if k is None else f" on {k} example{'' if k == 1 else 's'} a class"
 
 
 def _short(model: str) -> str:

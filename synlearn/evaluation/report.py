@@ -1,25 +1,14 @@
 """The HTML report: one self-contained file, readable on a phone and without JavaScript."""
 
-import base64
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
 
 from synlearn.evaluation import figures, plain_words, report_view
+from synlearn.evaluation.embedded_figure import embedded
 from synlearn.evaluation.output import write_output
-from synlearn.evaluation.plot_style import render
 from synlearn.evaluation.report_data import ReportData
-
-
-@dataclass(frozen=True, slots=True)
-class FigureView:
-    """A picture as a data URI, and the text for those who cannot see it."""
-
-    source: str
-    alt: str
 
 
 def write_report(data: ReportData, path: Path) -> None:
@@ -51,24 +40,18 @@ def render_report(data: ReportData) -> str:
         baseline=data.results.method(h.baseline),
         cards=report_view.cards(data),
         other_targets=report_view.other_targets(data),
-        overview=_view(figures.overview(data), _overview_alt(data)),
+        overview=embedded(figures.overview(data), _overview_alt(data)),
         grids=[
-            _view(figures.rank_grid(data, key), _grid_alt(data, key))
+            embedded(figures.rank_grid(data, key), _grid_alt(data, key))
             for key in (h.baseline, h.method)
             if data.panels
         ],
-        distributions=_view(figures.tau_distributions(data), _distribution_alt(data))
+        distributions=embedded(figures.tau_distributions(data), _distribution_alt(data))
         if data.task_taus
         else None,
         seed_tables=report_view.seed_tables(data.results),
         comparisons=report_view.comparison_table(data.results),
     )
-
-
-def _view(figure: Figure, alt: str) -> FigureView:
-    encoded = base64.b64encode(render(figure, ".svg")).decode("ascii")
-    # An image rather than inline SVG, so that the ids of two figures cannot collide.
-    return FigureView(f"data:image/svg+xml;base64,{encoded}", alt)
 
 
 def _overview_alt(data: ReportData) -> str:

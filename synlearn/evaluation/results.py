@@ -25,6 +25,8 @@ from synlearn.evaluation.measurements import (
 from synlearn.evaluation.provenance import MachineFacts
 
 Scalar = bool | int | float | str
+LARGEST = 1e100
+"""Of a measured value: of larger ones an interval, with their squares, might not be finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +178,11 @@ class Results:
                 raise InputError(
                     f"Results, {where}: the value of seed {seed} is {value}; "
                     "leave out what could not be measured instead of storing it."
+                )
+            if abs(value) > LARGEST:
+                raise InputError(
+                    f"Results, {where}: the value of seed {seed} is {value}, beyond {LARGEST:g}; "
+                    "give it in another unit."
                 )
 
 

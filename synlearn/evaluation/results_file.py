@@ -65,7 +65,10 @@ def results_from_json(text: str) -> Results:
     """Inverse of `results_to_json`; raises InputError as `read_results` does."""
     try:
         content = json.loads(text, parse_constant=_refuse_constant)
-    except (json.JSONDecodeError, RecursionError) as error:
+        json.dumps(content, ensure_ascii=False).encode()  # texts of half a character cannot be
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(f"This is not JSON ({error}): was the file cut off?") from error
     if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
         raise InputError(

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from synlearn.errors import InputError
-from synlearn.fusion.fused import METRIC, FittedFusion, standardised
+from synlearn.fusion.fused import METRIC, FittedFusion
 from synlearn.fusion.regression import Float64, fit
+from synlearn.fusion.standard import standardised
 
 
 @dataclass(frozen=True, slots=True)

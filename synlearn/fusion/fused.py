@@ -7,12 +7,14 @@ import numpy as np
 
 from synlearn.errors import InputError
 from synlearn.fusion.regression import Float64, Posterior, Weights, posterior
+from synlearn.fusion.shortlist import among_all
+from synlearn.fusion.standard import standardised
 
 METRIC = "metric"
 """The source that runs no model: the learned metric's score, the prior of all other evidence."""
 
-CONSTANT = 1e-9
-"""Scores whose standard deviation is below this part of the largest say nothing."""
+SMOOTHED = "metric_smoothed"
+"""The metric's scores, smoothed over candidates that see the examples alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,12 @@ class FittedFusion:
         return Weights(
             (1 - share) * one.weights + share * other.weights,
             (1 - share) * one.variance + share * other.variance,
+            (1 - share) * one.correlation + share * other.correlation,
         )
 
-    def fuse(self, scores: Mapping[str, Float64], k: float) -> Posterior:
+    def fuse(
+        self, scores: Mapping[str, Float64], k: float, prior: Float64 | None = None
+    ) -> Posterior:
         """Reusability of candidate models given what sources say of them.
 
         In units of the candidates' standard deviation of reusability, zero being their mean.
@@ -52,6 +57,9 @@ class FittedFusion:
         Args:
             scores: (m,) of every source, higher is better.
             k: Examples of a class.
+            prior: (m,) what the metric says of them, standardised over all the candidates, where
+                these models are but some that it has chosen; see `shortlist.py`. Units are then
+                those of all candidates.
 
         Raises:
             InputError: A source has no scores, or one is not a number.
@@ -62,31 +70,8 @@ class FittedFusion:
                 f"the fusion was fitted with scores that are not here: {', '.join(missing)}; give "
                 "all of them, or rank by the metric alone."
             )
-        known = standardised(np.stack([scores[name] for name in self.sources]))
-        return posterior(self.at(k), known)
-
-
-def standardised(scores: Float64) -> Float64:
-    """Scale (..., m) scores to mean 0 and deviation 1 over the models.
-
-    Infinite scores count as much as the largest (or smallest) finite one. Scores that are all the
-    same become 0.
-
-    Raises:
-        InputError: A score is NaN.
-    """
-    values = np.array(scores, dtype=np.float64)
-    if np.isnan(values).any():
-        raise InputError("a source's score is not a number; leave that source out.")
-    finite = np.isfinite(values)
-    if not finite.all():
-        top = np.where(finite, values, -np.inf).max(axis=-1, keepdims=True)
-        low = np.where(finite, values, np.inf).min(axis=-1, keepdims=True)
-        top, low = np.where(np.isfinite(top), top, 0.0), np.where(np.isfinite(low), low, 0.0)
-        values = np.clip(values, low, top)
-    centred = values - values.mean(axis=-1, keepdims=True)
-    deviation = centred.std(axis=-1, keepdims=True)
-    largest = np.abs(values).max(axis=-1, keepdims=True)
-    constant = deviation <= CONSTANT * np.maximum(largest, np.finfo(float).tiny)
-    found: Float64 = np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation))
-    return found
+        given = np.stack([scores[name] for name in self.sources])
+        weights = self.at(k)
+        if prior is None:
+            return posterior(weights, standardised(given))
+        return posterior(weights, among_all(given, prior, weights.correlation).standardised)

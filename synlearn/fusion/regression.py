@@ -23,10 +23,24 @@ class Weights:
     Attributes:
         weights: (q,).
         variance: Of reusability about the weighted sum, at least 0.
+        correlation: (q,) of each source with the first, the metric; 1 with itself. Without them,
+            models that were chosen by the metric cannot be told from all (`shortlist.py`), nor is
+            it known what the metric is worth alone.
     """
 
     weights: Float64
     variance: float
+    correlation: Float64
+
+    @property
+    def alone(self) -> "Weights":
+        """What the first source is worth without the others.
+
+        What least squares leaves is orthogonal to every source, so reusability goes with the first
+        one as the weighted sum does; all have variance 1.
+        """
+        weight = float(np.clip(self.weights @ self.correlation, -1.0, 1.0))
+        return Weights(np.array([weight]), 1 - weight**2, np.ones(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,12 @@ def fit(sources: Float64, reusability: Float64) -> Weights:
         reusability: (n,).
     """
     weights: Float64 = np.linalg.lstsq(sources, reusability, rcond=None)[0].astype(np.float64)
-    return Weights(weights, float(np.square(reusability - sources @ weights).mean()))
+    variance = float(np.square(reusability - sources @ weights).mean())
+    together = sources[:, 0] @ sources
+    lengths = np.linalg.norm(sources, axis=0) * np.linalg.norm(sources[:, 0])
+    correlation = np.where(lengths > 0, together / np.where(lengths > 0, lengths, 1.0), 0.0)
+    correlation[0] = 1.0
+    return Weights(weights, variance, correlation)
 
 
 def posterior(fitted: Weights, sources: Float64) -> Posterior:

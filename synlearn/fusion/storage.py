@@ -17,7 +17,7 @@ from synlearn.fusion.fused import METRIC, FittedFusion
 from synlearn.fusion.regression import Weights
 from synlearn.mre.storage import mre_digest
 
-FORMAT: Final = "synlearn-fusion/2"
+FORMAT: Final = "synlearn-fusion/4"
 INDEX: Final = "fusion.json"
 
 
@@ -28,7 +28,11 @@ def save_fusion(fitted: FittedFusion, path: Path) -> str:
         "mre": mre_digest(path),
         "sources": list(fitted.sources),
         "by_k": {
-            str(k): {"weights": own.weights.tolist(), "variance": own.variance}
+            str(k): {
+                "weights": own.weights.tolist(),
+                "variance": own.variance,
+                "correlation": own.correlation.tolist(),
+            }
             for k, own in sorted(fitted.by_k.items())
         },
         "provenance": dict(fitted.provenance),
@@ -56,7 +60,7 @@ def load_fusion(path: Path) -> FittedFusion:
             f"{path} holds no fitted fusion ({INDEX}); rank by the metric alone, or fit one on "
             "learning tasks."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path / INDEX} is damaged; copy the model again.") from error
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise InputError(f"{path / INDEX} is not in the format {FORMAT}; fit the fusion again.")
@@ -67,7 +71,7 @@ def load_fusion(path: Path) -> FittedFusion:
         )
     try:
         return _fitted(index)
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path / INDEX} is incomplete; fit the fusion again.") from error
 
 
@@ -75,9 +79,15 @@ def _fitted(index: dict[str, Any]) -> FittedFusion:
     sources = tuple(str(name) for name in index["sources"])
     by_k = {}
     for k, own in index["by_k"].items():
-        found = Weights(np.array(own["weights"], np.float64), float(own["variance"]))
+        found = Weights(
+            np.array(own["weights"], np.float64),
+            float(own["variance"]),
+            np.array(own["correlation"], np.float64),
+        )
         if found.weights.shape != (len(sources),) or not np.isfinite(found.weights).all():
             raise ValueError(f"weights at K = {k} have another shape")
+        if found.correlation.shape != (len(sources),) or not (abs(found.correlation) <= 1).all():
+            raise ValueError(f"a correlation at K = {k} is none")
         if not 0 <= found.variance < np.inf:
             raise ValueError(f"the variance at K = {k} is none")
         by_k[int(k)] = found

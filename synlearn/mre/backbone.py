@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synlearn.errors import InputError
+from synlearn.strict_json import without_twins
+from synlearn.tensor_header import read_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,10 @@ class BackboneSpec:
     def __post_init__(self) -> None:
         if self.architecture not in BACKBONES:
             known = ", ".join(sorted(BACKBONES))
-            raise InputError(f"there is no backbone '{self.architecture}'; choose from {known}.")
+            raise InputError(f"there is no backbone {self.architecture!r}; choose from {known}.")
         for name in ("channels", "width", "features"):
             value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= 4096:
+            if type(value) is not int or not 1 <= value <= 4096:  # a bool is an int to isinstance
                 raise InputError(f"backbone {name} is {value!r}; it must lie in 1..4096.")
 
 
@@ -58,7 +60,17 @@ class Backbone(nn.Module):
         self.head = nn.Linear(body_width, spec.features)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map (n, channels, height, width) images in [0, 1] to (n, features), unit rows."""
+        """Map (n, channels, height, width) images in [0, 1] to (n, features), unit rows.
+
+        Raises:
+            InputError: The images have other channels, or are too small for the architecture.
+        """
+        least = LEAST_SIDE[self.spec.architecture]
+        if images.shape[1] != self.spec.channels or min(images.shape[2:]) < least:
+            raise InputError(
+                f"the backbone takes images of {self.spec.channels} channel(s) and at least "
+                f"{least} x {least} pixels, not of shape {tuple(images.shape[1:])}."
+            )
         pooled = self.body(images).mean(dim=(2, 3))
         return functional.normalize(self.head(pooled), dim=-1)
 
@@ -119,6 +131,9 @@ BACKBONES: dict[str, Callable[[int, int], tuple[nn.Module, int]]] = {
     "resnet12": _resnet12,
 }
 
+LEAST_SIDE: dict[str, int] = {"conv4": 1, "resnet12": 16}
+"""Pixels of the smallest image of each; resnet12 halves an image four times."""
+
 
 def save_backbone(backbone: Backbone) -> bytes:
     """Return the backbone as one safetensors file, its spec in the file's metadata.
@@ -139,8 +154,8 @@ def load_backbone(data: bytes) -> Backbone:
             that do not fit it or are not finite.
     """
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        spec = BackboneSpec(**json.loads(header["__metadata__"]["backbone"]))
+        said = read_header(data)["__metadata__"]["backbone"]
+        spec = BackboneSpec(**json.loads(said, object_pairs_hook=without_twins))
         weights = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, InputError):

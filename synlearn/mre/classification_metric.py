@@ -124,12 +124,20 @@ class ClassificationMetric(nn.Module):
 
     def measure(self, tasks: ClassSets, models: ProjectedModels) -> Measured:
         """Distance of n tasks to m projected models."""
+        embedding, ensembled = self._embedded(tasks, models)
+        distance = distances(embedding[:, :, None], ensembled.embedding, self.spec.distance)
+        return Measured(distance.squeeze(2), ensembled)
+
+    def embedded(self, task: ClassSets, models: ProjectedModels) -> tuple[Tensor, Tensor]:
+        """One task and m models in the common space: (members, width) and (members, m, width)."""
+        embedding, ensembled = self._embedded(task, models)
+        return embedding[:, 0], ensembled.embedding[:, 0]
+
+    def _embedded(self, tasks: ClassSets, models: ProjectedModels) -> tuple[Tensor, Ensembled]:
         inputs = (tasks.values - self.task_mean) / self.task_scale
         classes = self.task_input(inputs.expand(self.spec.members, -1, -1, -1))
         each, embedding = self.task_transform.forward(classes, tasks.present)
-        ensembled = self.model_transform.forward(each, tasks.present, models)
-        distance = distances(embedding[:, :, None], ensembled.embedding, self.spec.distance)
-        return Measured(distance.squeeze(2), ensembled)
+        return embedding, self.model_transform.forward(each, tasks.present, models)
 
     def forward(self, tasks: ClassSets, models: ClassSets, kept: Tensor | None = None) -> Measured:
         """Distance of n tasks to m models; `kept` as in `project_models`."""

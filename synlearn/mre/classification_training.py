@@ -48,7 +48,8 @@ class GatheredClasses:
     def responses_of(self, tasks: Indices, models: Indices) -> Tensor:
         """p(z | y) of these models for these tasks' classes, (models, tasks, l, c)."""
         classes = self.task_classes[torch.from_numpy(tasks)]
-        chosen = self.responses[classes.clamp(min=0)][:, :, torch.from_numpy(models)]
+        # At once: else all models are copied for each task.
+        chosen = self.responses[classes.clamp(min=0)[:, :, None], torch.from_numpy(models)]
         return torch.where(classes[:, :, None, None] >= 0, chosen, 0).permute(2, 0, 1, 3)
 
 
@@ -162,7 +163,9 @@ class ClassificationLearner:
         known = known & ~responses.isnan()
         labels = attention_labels(responses.nan_to_num(), plan.attention_rule)
         level = gathered.feature_level[torch.from_numpy(rows)]
-        v_star = gathered.v_star[level, torch.from_numpy(tasks)][:, torch.from_numpy(chosen)]
+        v_star = gathered.v_star[
+            level[:, None], torch.from_numpy(tasks)[:, None], torch.from_numpy(chosen)
+        ]
         triplets = choose_triplets(v_star, plan.pairs, keep=plan.keep_triplets, random=random)
         dtype = getattr(torch, self.precision)
         with torch.autocast(self.device, dtype, enabled=self.precision != "float32"):

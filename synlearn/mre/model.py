@@ -5,22 +5,37 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from synlearn.errors import InputError
 from synlearn.mre.backbone import Backbone
+from synlearn.mre.compared import standard
+from synlearn.mre.features import features_of
 from synlearn.mre.learned_tasks import LearnedTasks
+from synlearn.mre.task_means import TaskMeans
 from synlearn.ranking import Ranking
 from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.filters import ModelFilter
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+
+METRIC_ALONE: Final = "metric alone: no model was run"
+"""Mode of a ranking, in words."""
+
+
+class Digested(Protocol):
+    """A zoo, or what stands for one: something with the zoo's digest."""
+
+    @property
+    def digest(self) -> str:
+        """Of the zoo."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,68 +95,131 @@ class MREModel(ABC):
         return model
 
     @abstractmethod
-    def rank(self, images: ArrayLike, labels: ArrayLike | None, zoo: Zoo) -> Ranking:
+    def rank(
+        self,
+        images: ArrayLike,
+        labels: ArrayLike | None,
+        zoo: Zoo,
+        *,
+        where: ModelFilter | None = None,
+    ) -> Ranking:
         """Rank all models of a zoo for the task that a handful of examples is of.
 
-        No model is run: the examples pass through the backbone once, and the models are known by
-        their specifications.
+        By the *metric alone*: no model is run; the examples pass through the backbone once, and the
+        models are known by their specifications. Intervals are of scores, from the metric's
+        members; `synlearn.ranker.Ranker` has them of accuracies, and weighs direct scores in.
 
         Args:
             images: (n, channels, h, w) in [0, 1], n >= 1.
             labels: (n,) class of each example; not used, and may be None, where closures are
                 isolated: there a task is known by its inputs.
             zoo: Models to rank; they need not be those of the learning.
+            where: Conditions that models have to meet. Scores are relative to the whole zoo, so
+                that a model's does not depend on who else is left.
 
         Raises:
             InputError: The zoo's specifications are of another kind than the model learned with,
-                or the examples do not fit.
+                the examples do not fit, or `where` leaves no model.
         """
 
-    def _features(self, images: ArrayLike) -> Tensor:
-        """Features of single examples, (n, f).
+    @abstractmethod
+    def task_means(self, images: ArrayLike, labels: ArrayLike | None) -> TaskMeans:
+        """What the metric knows a task by: all that `rank_means` asks for.
+
+        Args:
+            images: (n, channels, h, w) in [0, 1], n >= 1.
+            labels: As for `rank`.
 
         Raises:
-            InputError: The images have another shape than the backbone takes.
+            InputError: The examples do not fit.
         """
-        examples = np.ascontiguousarray(images, np.float32)  # may be a view backwards
-        channels = self.backbone.spec.channels
-        if examples.ndim != 4 or len(examples) == 0 or examples.shape[1] != channels:
-            raise InputError(
-                f"the MRE model takes images of {channels} channel(s), shaped (k, {channels}, "
-                f"height, width) with k >= 1, not {examples.shape}; convert the images first."
-            )
-        with torch.inference_mode():
-            features: Tensor = self.backbone(torch.from_numpy(examples)).float()
-        return features
 
-    def _check_anchors(self, anchors: str) -> None:
+    @abstractmethod
+    def rank_means(self, task: TaskMeans, zoo: Zoo, *, where: ModelFilter | None = None) -> Ranking:
+        """Rank as `rank` does, where only the task's means are at hand and no image.
+
+        Raises:
+            InputError: As `rank`, or the means are of another backbone.
+        """
+
+    @abstractmethod
+    def warm_up(self, zoo: Zoo) -> None:
+        """Do what the first ranking of a zoo would do besides, so that it takes no longer.
+
+        Raises:
+            InputError: The zoo's specifications are of another kind than the model learned with.
+        """
+
+    def _check_means(self, task: TaskMeans, *, least: int, most: int | None = None) -> None:
+        classes, features = task.means.shape
+        if features != self.backbone.spec.features:
+            raise InputError(
+                f"class means have {features} features, but the MRE model's backbone gives "
+                f"{self.backbone.spec.features}; compute them with that backbone."
+            )
+        if classes < least:
+            raise InputError(
+                "all examples are of one class; give examples of at least two classes."
+            )
+        if most is not None and classes > most:
+            raise InputError(
+                f"there are means of {classes} classes; this MRE model knows a task by {most}, the "
+                "mean of all its examples."
+            )
+
+    def features(self, images: ArrayLike) -> Tensor:
+        """Features of single examples, (n, f); raises InputError, see `features_of`."""
+        return features_of(self.backbone, images)
+
+    def check_anchors(self, anchors: str) -> None:
+        """Refuse, with an InputError, specifications of another kind than it learned with."""
         if anchors != self.provenance.anchors:
             raise InputError(
                 "the MRE model was learned with another kind of model specification than this "
                 "version makes; use the version that learned it, or learn it again."
             )
 
-    def _ranking(
-        self, zoo: Zoo, models: list[str], scores: Float64, *, examples: int, novelty: float
-    ) -> Ranking:
-        """Rank by the members' scores, (members, m), and warn of a task unlike all learned ones."""
-        warning = (
+    def describe(self, zoo: Digested, *, examples: int, mode: str) -> dict[str, str | int | float]:
+        """What a ranking of a zoo by this model is computed from, as it is told in files."""
+        return {
+            "mre": self.digest,
+            "zoo": zoo.digest,
+            "k": examples,
+            "mode": mode,
+            "synlearn": _own_version(),
+        }
+
+    def unlike(self, novelty: float) -> str:
+        """A warning where a task is unlike all that was learned from; else empty."""
+        if novelty <= 1:
+            return ""
+        return (
             f"The examples are unlike all {self.provenance.tasks} tasks that the metric has "
             f"learned from ({novelty:.1f} times the usual distance); do not trust this ranking."
-            if novelty > 1
-            else ""
         )
-        return Ranking.from_member_scores(
-            models,
-            scores,
-            warning=warning,
-            provenance={
-                "mre": self.digest,
-                "zoo": zoo.digest,
-                "k": examples,
-                "synlearn": _own_version(),
-            },
+
+    def _ranking(
+        self,
+        zoo: Zoo,
+        models: tuple[str, ...],
+        scores: Float64,
+        *,
+        examples: int,
+        novelty: float,
+        where: ModelFilter | None,
+    ) -> Ranking:
+        """Rank by the members' scores, (members, m), and warn of a task unlike all learned ones."""
+        places = np.arange(len(models))
+        selection = None if where is None else where.select(zoo)
+        if selection is not None:
+            places = np.flatnonzero([model in selection.facts for model in models])
+        ranking = Ranking.from_member_scores(
+            [models[place] for place in places],
+            scores[:, places],
+            warning=self.unlike(novelty),
+            provenance=self.describe(zoo, examples=examples, mode=METRIC_ALONE),
         )
+        return ranking if selection is None else ranking.selected(selection)
 
 
 @cache
@@ -151,12 +229,5 @@ def _own_version() -> str:
 
 
 def standard_scores(distance: Tensor) -> Float64:
-    """Turn distances, (..., m), into scores: minus the distance, standardised over the models.
-
-    Mean 0 and deviation 1 for each member and task, since members differ in scale.
-    """
-    scores: Float64 = -distance.numpy().astype(np.float64)
-    centred = scores - scores.mean(axis=-1, keepdims=True)
-    deviation = np.sqrt(np.square(centred).mean(axis=-1, keepdims=True))
-    standard: Float64 = centred / np.where(deviation > 0, deviation, 1.0)
-    return standard
+    """Turn distances, (..., m), into scores; see `standard`."""
+    return standard(distance.numpy().astype(np.float64))

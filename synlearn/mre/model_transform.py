@@ -6,7 +6,9 @@ Figure 2c and 2d). So a model has a representation for each task, not one for al
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -37,6 +39,11 @@ class ProjectedModels:
     keys: Tensor
     values: Tensor
     present: Tensor
+
+    def select(self, models: NDArray[np.int64]) -> "ProjectedModels":
+        """Return some of the models, in this order; the padding stays."""
+        index = torch.from_numpy(models)
+        return ProjectedModels(self.keys[:, index], self.values[:, index], self.present[index])
 
 
 @dataclass(frozen=True, slots=True)

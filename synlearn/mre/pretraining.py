@@ -119,7 +119,8 @@ def hinge_gradient(backbone: Backbone, grouped: Tensor, margin: float) -> HingeS
     gradients = torch.autograd.grad(total, parameters)
     return HingeSum(
         vector=torch.cat([gradient.flatten() for gradient in gradients]).numpy(),
-        hinge_sum=float(total.detach()),
+        # One row for which the backbone gives no number leaves the others' hinges countable.
+        hinge_sum=float(each.detach().nan_to_num(nan=0.0, posinf=0.0).sum()),
         active=int((each > 0).sum()),
         triplets=triplet_count(classes, rows),
     )

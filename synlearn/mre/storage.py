@@ -9,7 +9,8 @@ Data only: nothing in it is imported or run. The same model gives the same bytes
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,6 +30,7 @@ from synlearn.mre.isolated_model import IsolatedMRE
 from synlearn.mre.learned_tasks import LearnedTasks
 from synlearn.mre.metric import Metric, MetricSpec
 from synlearn.mre.model import MREModel, Provenance
+from synlearn.mre.stored_spec import check_spec
 from synlearn.zoo.class_specification import Generator
 
 FORMAT: Final = "synlearn-mre/2"
@@ -40,6 +42,7 @@ _FILES: Final = (BACKBONE, METRIC)
 _ISOLATED, _CLASSIFICATION = "isolated", "classification"
 
 M = TypeVar("M", bound=nn.Module)
+S = TypeVar("S")
 
 
 def save_mre(model: MREModel, path: Path) -> str:
@@ -80,7 +83,14 @@ def load_mre(path: Path) -> MREModel:
         return _built(index, load_backbone(files[BACKBONE]), load(files[METRIC]), mre_digest(path))
     except InputError:
         raise
-    except (LookupError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         raise InputError(
             f"{path} holds an MRE model that this version cannot read; learn it again, or use the "
             "version that wrote it."
@@ -112,7 +122,15 @@ def _built(
 ) -> MREModel:
     """Undo `_described`; whatever does not fit raises one of the errors that `load_mre` names."""
     learned = LearnedTasks(tensors["learned.means"], float(index["instance_variance"]))
+    if not 0 <= learned.instance_variance < math.inf:
+        raise ValueError("the variance of instances is none")
+    if learned.means.ndim != 2 or learned.means.shape[1] != backbone.spec.features:
+        raise ValueError("the learning tasks' means are not features of the backbone")
+    for name, tensor in tensors.items():
+        if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds what is no number of 32 bits")
     provenance = Provenance(**index["provenance"])
+    check_spec(provenance, least=0)
     values = dict(index["metric"])
     kind = index.get("kind", _ISOLATED)  # the first models had none
     if kind == _ISOLATED:
@@ -121,13 +139,13 @@ def _built(
             learned=learned,
             provenance=provenance,
             digest=digest,
-            metric=_restored(Metric(MetricSpec(**values), torch.Generator()), tensors),
+            metric=_restored(Metric, MetricSpec(**values), tensors),
         )
     if kind != _CLASSIFICATION:
         raise ValueError(f"kind {kind!r}")
     blocks, kinds = Blocks(**values["blocks"]), tuple(map(int, values["model_blocks"]))
     spec = ClassificationMetricSpec(**{**values, "blocks": blocks, "model_blocks": kinds})
-    metric = _restored(ClassificationMetric(spec, torch.Generator()), tensors)
+    metric = _restored(ClassificationMetric, spec, tensors)
     return ClassificationMRE(
         backbone=backbone,
         learned=learned,
@@ -138,12 +156,22 @@ def _built(
     )
 
 
-def _restored(metric: M, tensors: Mapping[str, Tensor]) -> M:
+def _restored(kind: Callable[[S, torch.Generator], M], spec: S, tensors: Mapping[str, Tensor]) -> M:
+    check_spec(spec, least=1)
+    # On the meta device first: a spec that names a huge metric must not cost its memory.
+    with torch.device("meta"):
+        shapes = {
+            name: value.shape
+            for name, value in kind(spec, torch.Generator("cpu")).state_dict().items()
+        }
     own = {
         name.removeprefix("metric."): value
         for name, value in tensors.items()
         if name.startswith("metric.")
     }
+    if shapes != {name: value.shape for name, value in own.items()}:
+        raise ValueError("the metric's tensors do not fit its description")
+    metric = kind(spec, torch.Generator())
     metric.load_state_dict(own)
     return metric
 
@@ -156,7 +184,7 @@ def _read_index(path: Path) -> dict[str, Any]:
             f"{path} is not an MRE model: it has no readable {INDEX}; give the folder 'mre' that "
             "a job has written."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path / INDEX} is damaged; copy the model again.") from error
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise InputError(f"{path / INDEX} is not in the format {FORMAT}; learn the model again.")

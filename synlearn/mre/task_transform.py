@@ -4,6 +4,8 @@ For isolated closures the paper takes an instance-wise average, for classificati
 transform of the classes' mean features (SynLearn, section 4.2).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -11,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from synlearn.mre.attention import Projections, attention_weights, inner_product_logits
-from synlearn.mre.backbone import Backbone
 from synlearn.mre.blocks import Blocks
 from synlearn.mre.members import MemberLinear
 
@@ -21,13 +22,20 @@ _IMAGES = 64
 _LAYER_NORM_FLOOR = 1e-5
 
 
-def mean_features(backbone: Backbone, images: Tensor, draws: npt.NDArray[np.integer]) -> Tensor:
+def mean_features(
+    backbone: Callable[[Tensor], Tensor],
+    images: Tensor,
+    draws: npt.NDArray[np.integer],
+    *,
+    bounded: bool = False,
+) -> Tensor:
     """Mean of the features of each target dataset.
 
     Args:
         backbone: `g_mu`.
         images: (n, channels, h, w), each image once.
         draws: (s, k) which of the images make up each dataset.
+        bounded: Take zeros for features that are no numbers.
 
     Returns:
         (s, features) float32; every row lies within the unit ball.
@@ -35,6 +43,8 @@ def mean_features(backbone: Backbone, images: Tensor, draws: npt.NDArray[np.inte
     index = torch.from_numpy(np.asarray(draws, np.int64))
     with torch.inference_mode():
         features = torch.cat([backbone(part) for part in images.split(_IMAGES)]).float()
+        if bounded:
+            features[~features.isfinite().all(dim=1)] = 0.0
         return functional.embedding_bag(index, features, mode="mean")  # no (s, k, features) array
 
 

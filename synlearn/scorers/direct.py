@@ -22,6 +22,7 @@ from synlearn.scorers.stacked import (
     squared_errors,
 )
 from synlearn.scorers.stacked_evidence import logme_of_many
+from synlearn.scorers.stacked_folds import held_out_accuracy
 
 
 class Direct(StrEnum):
@@ -33,9 +34,10 @@ class Direct(StrEnum):
     LEEP = "leep"
     NCE = "nce"
     KNN = "knn"
+    HELD_OUT = "ridge_held_out"  # accuracy, one example of each class left out at a time
 
 
-OF_FEATURES = (Direct.RIDGE, Direct.RIDGE_ACCURACY, Direct.LOGME, Direct.KNN)
+OF_FEATURES = (Direct.RIDGE, Direct.RIDGE_ACCURACY, Direct.LOGME, Direct.KNN, Direct.HELD_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,15 @@ class ModelOutputs:
         """Return the outputs for some of the rows."""
         features = tuple((places, array[:, rows]) for places, array in self.features)
         return ModelOutputs(features, self.probabilities[:, rows])
+
+    def and_rows(self, more: "ModelOutputs") -> "ModelOutputs":
+        """Return the outputs for these rows and, behind them, for more rows of the same models."""
+        features = tuple(
+            (places, np.concatenate([own, other], axis=1))
+            for (places, own), (_, other) in zip(self.features, more.features, strict=True)
+        )
+        probabilities = np.concatenate([self.probabilities, more.probabilities], axis=1)
+        return ModelOutputs(features, probabilities)
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -134,4 +145,6 @@ def _of_features(x: Float64, y: Labels, wanted: Sequence[Direct]) -> dict[Direct
         found[Direct.LOGME] = logme_of_many(x, y)
     if Direct.KNN in wanted:
         found[Direct.KNN] = nearest_neighbour(x, y)
+    if Direct.HELD_OUT in wanted:
+        found[Direct.HELD_OUT] = held_out_accuracy(x, y)
     return {score: found[score] for score in wanted}

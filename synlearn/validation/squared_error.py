@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from synlearn.zoo.stacked import StackedModels
-
 Float64 = npt.NDArray[np.float64]
 
 
@@ -29,19 +27,22 @@ class SquaredErrorSums:
 
 
 def psi(
-    models: StackedModels,
-    images: npt.NDArray[np.floating],
+    predicted: npt.NDArray[np.floating],
     targets: npt.NDArray[np.floating],
+    most: float | None = None,
 ) -> SquaredErrorSums:
     """Sum the squared errors of several models over one provider's rows.
 
     Args:
-        models: m models.
-        images: (n, channels, h, w) in the models' input range.
+        predicted: (m, n, t), what m models say about each row.
         targets: (n, t).
+        most: What a row may add to a sum; more, or what is no number, counts as this.
     """
-    errors = models.predict(images).astype(np.float64) - targets
-    return SquaredErrorSums((errors**2).sum(axis=(1, 2)), targets.size)
+    errors = predicted.astype(np.float64) - targets
+    if most is None:
+        return SquaredErrorSums((errors**2).sum(axis=(1, 2)), targets.size)
+    each = np.nan_to_num((errors**2).sum(axis=2), nan=most, posinf=most)
+    return SquaredErrorSums(each.clip(max=most).sum(axis=1), targets.size)
 
 
 def combine(parts: Sequence[SquaredErrorSums]) -> Float64:

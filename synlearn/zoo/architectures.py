@@ -79,6 +79,12 @@ class Architecture:
                     pass
         return shapes
 
+    @property
+    def features(self) -> int | None:
+        """Numbers that the last layer takes; None where it is not a linear one."""
+        _, last = self.layers[-1]
+        return last.inputs if isinstance(last, Linear) else None
+
     def parameter_count(self) -> int:
         """Return the number of trained numbers in a model."""
         return sum(prod(shape) for shape in self.tensor_shapes().values())

@@ -1,7 +1,7 @@
 """A zoo on disk: model files, a card beside each, and one index with all digests.
 
     zoo.json                     the index: for each model id the SHA-256 of its file and its card
-    models/<id>.safetensors      the model
+    models/<id>.safetensors      the model, or models/<id>.onnx
     models/<id>.json             its card
     specifications.safetensors   model specifications (see `specification.py`), where computed
 
@@ -14,14 +14,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from torch import nn
 
 from synlearn.atomic import write_atomically
 from synlearn.errors import InputError
 from synlearn.zoo.card import ModelCard, ModelId, check_model_id
-from synlearn.zoo.formats import torch as model_format
+from synlearn.zoo.formats.any_format import AnyModel, FileFormat, format_of, from_bytes
 from synlearn.zoo.formats.torch import ModelFile
 from synlearn.zoo.records import RecordError, parse_record
 from synlearn.zoo.stacked import StackedModels
@@ -62,7 +62,7 @@ class Zoo:
         self._entries: Final = {model: entries[model] for model in sorted(entries)}
 
     @classmethod
-    def open(cls, root: Path) -> "Zoo":
+    def open(cls, root: Path) -> Self:
         """Open the zoo in folder `root`; raises InputError when there is none or it is damaged."""
         if not root.is_dir():
             raise InputError(f"There is no folder {root}; give the folder of a model zoo.")
@@ -101,6 +101,11 @@ class Zoo:
         """All model ids, sorted."""
         return tuple(self._entries)
 
+    @property
+    def entries(self) -> Mapping[ModelId, ZooEntry]:
+        """All digests, by model id."""
+        return self._entries
+
     def model_digest(self, model: ModelId) -> str:
         """Return the SHA-256 of the model's file; raises InputError for an unknown id."""
         return self._entry(model).model
@@ -117,9 +122,28 @@ class Zoo:
         """Return the model's file; raises InputError when it is missing, truncated or changed."""
         return _read_verified(model_path(self.root, model), self._entry(model).model)
 
+    def read(self, model: ModelId) -> AnyModel:
+        """Return the model, whatever its format; raises InputError when unusable.
+
+        Also raises InputError when its card describes another one.
+        """
+        path = model_path(self.root, model)
+        found = from_bytes(self.weights(model), str(path))
+        card = self.card(model)
+        own = found.architecture if isinstance(found, ModelFile) else found.network
+        if (card.architecture, card.input.shape) != (own.name, own.input_shape):
+            raise InputError(f"{path} is not the model that its card describes; add it again.")
+        return found
+
     def parse(self, model: ModelId) -> ModelFile:
-        """Return the model's architecture and tensors; raises InputError when unusable."""
-        return model_format.from_bytes(self.weights(model), str(model_path(self.root, model)))
+        """Return the model's architecture and tensors; raises InputError when unusable, or ONNX."""
+        found = self.read(model)
+        if not isinstance(found, ModelFile):
+            raise InputError(
+                f"Model {model} is an ONNX file, whose weights cannot be trained or stacked here; "
+                "choose models in safetensors."
+            )
+        return found
 
     def load(self, model: ModelId) -> nn.Sequential:
         """Return the model as a module, in evaluation mode; raises InputError when unusable."""
@@ -138,7 +162,7 @@ class Zoo:
         for model in self:
             try:
                 self.card(model)
-                self.parse(model)
+                self.read(model)
             except InputError as error:
                 yield model, str(error)
             else:
@@ -153,9 +177,16 @@ class Zoo:
         return entry
 
 
-def model_path(root: Path, model: ModelId) -> Path:
-    """Return where the zoo in `root` keeps a model's file."""
-    return root / "models" / f"{model}.safetensors"
+def model_path(root: Path, model: ModelId, form: FileFormat | None = None) -> Path:
+    """Return where the zoo in `root` keeps a model's file.
+
+    form: of the file; where it is not given, the one that is there.
+    """
+    folder = root / "models"
+    if form is None:
+        there = (folder / f"{model}.{FileFormat.ONNX}").is_file()
+        form = FileFormat.ONNX if there else FileFormat.SAFETENSORS
+    return folder / f"{model}.{form}"
 
 
 def card_path(root: Path, model: ModelId) -> Path:
@@ -166,11 +197,16 @@ def card_path(root: Path, model: ModelId) -> Path:
 def add_model(root: Path, card: ModelCard, data: bytes) -> ZooEntry:
     """Write a model and its card into the zoo's folder; the index is written by `write_index`.
 
+    A file of the same model in another format is removed.
+
     The card comes last: where it is, the model is whole.
     """
     card_data = card.to_json()
-    model_path(root, card.id).parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(model_path(root, card.id), data)
+    form = format_of(data)
+    model_path(root, card.id, form).parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(model_path(root, card.id, form), data)
+    for other in set(FileFormat) - {form}:
+        model_path(root, card.id, other).unlink(missing_ok=True)
     write_atomically(card_path(root, card.id), card_data)
     return ZooEntry(model=digest_of(data), card=digest_of(card_data))
 

@@ -32,7 +32,7 @@ from synlearn.errors import InputError
 from synlearn.threads import one_thread
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
-from synlearn.zoo.feature_cache import compute_responses
+from synlearn.zoo.feature_cache import Responses, compute_responses
 from synlearn.zoo.feature_profile import feature_profile, profile_width
 from synlearn.zoo.feature_similarity import SKETCH, feature_similarity
 from synlearn.zoo.few_shot_profile import (
@@ -196,18 +196,56 @@ def class_specifications_of(zoo: Zoo, anchors: PictureAnchors | None = None) -> 
     )
 
 
+def keep_specification(
+    zoo: Zoo, model: ModelId, seen: Responses, anchors: PictureAnchors | None = None
+) -> None:
+    """Store the specification of one model of a zoo, from its responses to the anchors.
+
+    Raises:
+        InputError: They are not finite.
+    """
+    anchors = anchors or picture_anchors()
+    path = zoo.root / CLASS_SPECIFICATIONS
+    digests = {zoo.model_digest(own) for own in zoo}
+    known = {digest: view for digest, view in _read(path, anchors).items() if digest in digests}
+    known[zoo.model_digest(model)] = _view(model, seen, anchors, anchor_tasks(anchors))
+    _write(path, known, anchors)
+
+
+def _view(
+    model: ModelId, seen: Responses, anchors: PictureAnchors, tasks: Sequence[AnchorTasks]
+) -> _View:
+    if not (np.isfinite(seen.probabilities).all() and np.isfinite(seen.features).all()):
+        raise InputError(
+            f"Model {model} gives outputs that are not finite; remove it from the zoo."
+        )
+    profile = profile_of(seen.features, anchors, tasks)
+    return _View(np.ascontiguousarray(seen.probabilities.T), profile)
+
+
+def store_specifications(zoo: Zoo, known: ClassSpecifications) -> None:
+    """Store specifications beside the models, where `class_specifications_of` looks for them.
+
+    Args:
+        zoo: Of the models.
+        known: Of all its models, in its order.
+    """
+    views = {
+        zoo.model_digest(model): _View(probabilities.astype(np.float16), profile)
+        for model, probabilities, profile in zip(
+            zoo.ids, known.probabilities, known.profiles, strict=True
+        )
+    }
+    _write(zoo.root / CLASS_SPECIFICATIONS, views, known.anchors)
+
+
 def _views(
     zoo: Zoo, models: Sequence[ModelId], anchors: PictureAnchors
 ) -> Iterator[tuple[ModelId, _View]]:
     """Show the anchors to models."""
     tasks = anchor_tasks(anchors) if models else ()
     for model, seen in compute_responses(zoo, models, anchors.pictures):
-        if not (np.isfinite(seen.probabilities).all() and np.isfinite(seen.features).all()):
-            raise InputError(
-                f"Model {model} gives outputs that are not finite; remove it from the zoo."
-            )
-        profile = profile_of(seen.features, anchors, tasks)
-        yield model, _View(np.ascontiguousarray(seen.probabilities.T), profile)
+        yield model, _view(model, seen, anchors, tasks)
 
 
 def _source(anchors: PictureAnchors) -> str:
@@ -223,13 +261,25 @@ def _read(path: Path, anchors: PictureAnchors) -> dict[str, _View]:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError):
         return {}
-    return {
-        name: _View(array, stored[f"{name}{_PROFILE}"])
-        for name, array in stored.items()
-        if not name.endswith(_PROFILE)
-        and array.shape[1:] == (len(anchors.groups),)
-        and stored.get(f"{name}{_PROFILE}", array).shape == (sum(profile_blocks(anchors)),)
-    }
+    found = {}
+    for name, array in stored.items():
+        profile = stored.get(f"{name}{_PROFILE}")
+        if profile is not None and _is_view(array, profile, anchors):
+            found[name] = _View(array, profile)
+    return found
+
+
+def _is_view(probabilities: np.ndarray, profile: np.ndarray, anchors: PictureAnchors) -> bool:
+    return (
+        probabilities.dtype == np.float16
+        and profile.dtype == np.float32
+        and probabilities.ndim == 2
+        and len(probabilities) > 0
+        and probabilities.shape[1] == len(anchors.groups)
+        and profile.shape == (sum(profile_blocks(anchors)),)
+        and bool(((probabilities >= 0) & (probabilities <= 1)).all())
+        and bool(np.isfinite(profile).all())
+    )
 
 
 def _write(path: Path, views: dict[str, _View], anchors: PictureAnchors) -> None:

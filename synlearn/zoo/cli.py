@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from synlearn.datasets.dsprites import draw_domains
 from synlearn.datasets.mixed_plan import DOMAINS
@@ -19,14 +20,19 @@ from synlearn.evaluation.experiments.mixed_mini import LEARNING, TEST, build_min
 from synlearn.evaluation.output import write_output
 from synlearn.step_bars import StepBars
 from synlearn.terminal import errors, explained
+from synlearn.zoo.add_command import add
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.dsprites import BuildPlan, build_zoo
+from synlearn.zoo.export import exported
+from synlearn.zoo.model_folder import save_model
 from synlearn.zoo.specification import specifications_of
 
 zoo_app = typer.Typer(no_args_is_help=True, help="Build and inspect zoos of models.")
 build_app = typer.Typer(no_args_is_help=True, help="Train the source models of an experiment.")
 zoo_app.add_typer(build_app, name="build")
+
+zoo_app.command("add")(add)
 
 Folder = Annotated[Path, typer.Argument(metavar="ZOO", help="Folder of the zoo.")]
 
@@ -121,17 +127,14 @@ def list_models(folder: Folder) -> None:
         zoo = Zoo.open(folder)
         table = Table()
         table.add_column("model", no_wrap=True)  # ids must survive narrow windows and pipes
-        for name in ("architecture", "parameters", "outputs", "training loss"):
+        for name in ("format", "images", "parameters", "classes", "licence"):
             table.add_column(name)
         for model in zoo:
             card = zoo.card(model)
-            table.add_row(
-                model,
-                card.architecture,
-                f"{card.parameters:,}",
-                ", ".join(card.outputs),
-                f"{card.training.loss:.2e}",
-            )
+            kind = card.architecture if card.graph is None else "onnx"
+            shape = " x ".join(map(str, card.input.shape))
+            outputs = Text(", ".join(card.outputs), overflow="ellipsis", no_wrap=True)
+            table.add_row(model, kind, shape, f"{card.parameters:,}", outputs, Text(card.license))
     Console().print(table)
 
 
@@ -141,6 +144,22 @@ def show(folder: Folder, model: Annotated[str, typer.Argument(help="Model id.")]
     with explained():
         card = Zoo.open(folder).card(ModelId(model))
     typer.echo(card.to_json().decode(), nl=False)
+
+
+@zoo_app.command()
+def export(
+    folder: Folder,
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model and its card.")],
+    *,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write it as ONNX, whatever it is.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Exchange a former one.")] = False,
+) -> None:
+    """Write a model on its own: its file and its card, for `synlearn predict` or other runtimes."""
+    with explained():
+        card, data = exported(Zoo.open(folder), ModelId(model), as_onnx=onnx)
+        save_model(out, card, data, overwrite=overwrite)
+    typer.echo(f"{model} is in {out}: card.json and model.{card.file_format}")
 
 
 @zoo_app.command()

@@ -34,7 +34,7 @@ from synlearn.threads import one_thread
 from synlearn.worker_process import start_worker
 from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
-from synlearn.zoo.card import InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
+from synlearn.zoo.card import ModelCard, ModelId, TrainingData, TrainingRun
 from synlearn.zoo.catalog import (
     Zoo,
     ZooEntry,
@@ -44,6 +44,7 @@ from synlearn.zoo.catalog import (
     finished_model,
     write_index,
 )
+from synlearn.zoo.formats.input_format import InputFormat
 from synlearn.zoo.formats.torch import ModelFile, to_bytes
 from synlearn.zoo.training import OPTIMISER, TrainingPlan, train_stack
 
@@ -141,10 +142,10 @@ def _kept(root: Path, plan: BuildPlan) -> dict[ModelId, ZooEntry]:
 
 
 def _same_recipe(card: ModelCard, plan: BuildPlan, domain: Domain) -> bool:
-    expected = _training_run(plan, card.training.loss)
+    data, run = card.recipe
     return (
-        card.training_data == _training_data(plan, domain)
-        and card.training == expected
+        data == _training_data(plan, domain)
+        and run == _training_run(plan, run.loss)
         and card.architecture == ARCHITECTURE
         and card.hyperparameters == architecture(ARCHITECTURE).hyperparameters
     )

@@ -21,7 +21,10 @@ from synlearn.errors import InputError
 from synlearn.zoo.architectures import Linear
 from synlearn.zoo.card import ModelId
 from synlearn.zoo.catalog import Zoo
+from synlearn.zoo.formats.any_format import AnyModel
+from synlearn.zoo.formats.onnx import OnnxFile
 from synlearn.zoo.formats.torch import ModelFile
+from synlearn.zoo.networks import ONNX
 from synlearn.zoo.stacked import StackedModels
 
 _CHUNK: Final = 8
@@ -116,6 +119,9 @@ def compute_responses(
         InputError: A model cannot be used, takes other images, or does not end in a linear layer.
     """
     for chunk in _alike(zoo, models):
+        if zoo.card(chunk[0]).architecture == ONNX:
+            yield from ((model, _of_graph(zoo.read(model), pictures)) for model in chunk)
+            continue
         parsed = [zoo.parse(model) for model in chunk]
         features = _bodies(chunk, parsed, pictures)
         for model, own, file in zip(chunk, features, parsed, strict=True):
@@ -126,6 +132,26 @@ def compute_responses(
                 model,
                 Responses(own.astype(np.float16), probabilities.numpy().astype(np.float16)),
             )
+
+
+def _of_graph(model: AnyModel, pictures: Pictures) -> Responses:
+    """Responses of an ONNX model."""
+    assert isinstance(model, OnnxFile)  # noqa: S101 - so its card says, and the catalog checked it
+    parts = (pictures[start : start + _SLICE] for start in range(0, len(pictures), _SLICE))
+    said = [model.run(planes(part)) for part in parts]
+    return responses_of(
+        np.concatenate([own for own, _ in said]), np.concatenate([own for _, own in said])
+    )
+
+
+def responses_of(logits: NDArray[np.float32], features: NDArray[np.float32]) -> Responses:
+    """Bring logits, (n, c), and features, (n, f), to how they are kept.
+
+    Features too large for float16 become infinite, which whoever uses them refuses.
+    """
+    probabilities = torch.from_numpy(logits).softmax(dim=1).numpy()
+    with np.errstate(over="ignore"):
+        return Responses(features.astype(np.float16), probabilities.astype(np.float16))
 
 
 def _bodies(

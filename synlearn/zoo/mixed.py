@@ -24,7 +24,7 @@ from synlearn.threads import one_thread
 from synlearn.worker_process import start_worker
 from synlearn.zoo import card as card_format
 from synlearn.zoo.architectures import architecture
-from synlearn.zoo.card import InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
+from synlearn.zoo.card import ModelCard, ModelId, TrainingData, TrainingRun
 from synlearn.zoo.catalog import (
     Zoo,
     ZooEntry,
@@ -41,6 +41,7 @@ from synlearn.zoo.classifier_training import (
     TrainingSet,
     train_classifiers,
 )
+from synlearn.zoo.formats.input_format import InputFormat
 from synlearn.zoo.formats.torch import ModelFile, to_bytes
 from synlearn.zoo.mixed_recipes import MOST_CLASSES, NETWORKS, Augmentation, Recipe, training_rows
 
@@ -52,8 +53,13 @@ SPLIT_NAME: Final = "synlearn/mixed/v1"
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Experts that are trained together, in full."""
+    """Experts that are trained together, in full; those `missing` are written.
 
+    How many share a stack can move the last bits of their sums, so a finished expert is trained
+    once more beside the new ones, but never replaced.
+    """
+
+    missing: frozenset[ModelId]
     recipes: tuple[Recipe, ...]
     sets: tuple[TrainingSet, ...]
     outputs: tuple[tuple[str, ...], ...]
@@ -100,11 +106,12 @@ def build_mixed_zoo(
     on_built(len(entries))
     # Chunks are cut from the whole plan: a build that goes on repeats the sums of an unbroken one.
     chunks = [chunk for chunk in _chunks(recipes) if not all(own.model in entries for own in chunk)]
-    jobs = (_job(chunk, pool, root, seed, split_seed) for chunk in chunks)
+    missing = frozenset(recipe.model for recipe in recipes) - entries.keys()
+    jobs = (_job(chunk, missing, pool, root, seeds=(seed, split_seed)) for chunk in chunks)
     try:
         root.mkdir(parents=True, exist_ok=True)
         for ready in _trained(jobs, workers):
-            on_built(len(ready.keys() - entries.keys()))
+            on_built(len(ready))
             entries |= ready
             write_index(root, entries)
         write_index(root, entries)
@@ -137,7 +144,12 @@ def _chunks(recipes: Sequence[Recipe]) -> list[tuple[Recipe, ...]]:
 
 
 def _job(
-    recipes: tuple[Recipe, ...], pool: MixedPool, root: Path, seed: int, split_seed: int
+    recipes: tuple[Recipe, ...],
+    missing: frozenset[ModelId],
+    pool: MixedPool,
+    root: Path,
+    *,
+    seeds: tuple[int, int],
 ) -> _Job:
     sets, outputs = [], []
     for recipe in recipes:
@@ -153,7 +165,7 @@ def _job(
             )
         )
         outputs.append(tuple(pool.classes[label].full_name for label in recipe.classes))
-    return _Job(recipes, tuple(sets), tuple(outputs), root, seed, split_seed)
+    return _Job(missing, recipes, tuple(sets), tuple(outputs), root, *seeds)
 
 
 def _trained(jobs: Iterator[_Job], workers: int) -> Iterator[dict[ModelId, ZooEntry]]:
@@ -172,12 +184,14 @@ def _trained(jobs: Iterator[_Job], workers: int) -> Iterator[dict[ModelId, ZooEn
 
 
 def _train(job: _Job) -> dict[ModelId, ZooEntry]:
-    """Train these experts together and write them with their cards."""
+    """Train these experts together and write those that are missing, with their cards."""
     hyperparameters = NETWORKS[job.recipes[0].network]
     network = architecture(ARCHITECTURE, {**hyperparameters, "classes": MOST_CLASSES})
     trained = train_classifiers(job.sets, network, steps=job.recipes[0].steps, seed=job.seed)
     entries: dict[ModelId, ZooEntry] = {}
     for row, (recipe, outputs) in enumerate(zip(job.recipes, job.outputs, strict=True)):
+        if recipe.model not in job.missing:
+            continue
         tensors = trained.models.tensors_of(row)
         for name in ("head.weight", "head.bias"):
             tensors[name] = tensors[name][: len(outputs)].contiguous()

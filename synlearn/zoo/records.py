@@ -1,10 +1,12 @@
-"""Reads JSON into frozen dataclasses, strictly: every field present, of its type, and no other."""
+"""Reads JSON into frozen dataclasses, strictly: every field once, of its type, and no other."""
 
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TypeVar, Union, get_args, get_origin, get_type_hints
+
+from synlearn.strict_json import without_twins
 
 Record = TypeVar("Record")
 
@@ -13,17 +15,23 @@ class RecordError(ValueError):
     """The JSON does not describe the record; the message says which field and what is wrong."""
 
 
-def parse_record(kind: type[Record], data: bytes) -> Record:
+def parse_record(
+    kind: type[Record], data: bytes, *, absent: Collection[str] = frozenset()
+) -> Record:
     """Parse a JSON object into dataclass `kind`.
 
+    absent: fields that this version of the record does not have; they get their defaults.
+
     Understands str, int, float, bool, None, tuples, mappings with text keys, nested dataclasses and
-    unions of these. Raises RecordError.
+    unions of these. Numbers are finite and texts are Unicode, so that the record can be written
+    again. Raises RecordError.
     """
     try:
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=without_twins)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise RecordError("it is not JSON") from error
-    record = _read(kind, value, "")
+    record = _read_dataclass(kind, value, "", absent)
     assert isinstance(record, kind)  # noqa: S101 - what `_read` returns for a dataclass
     return record
 
@@ -66,11 +74,13 @@ def _read_tuple(kinds: tuple[object, ...], value: object, path: str) -> tuple[ob
     )
 
 
-def _read_dataclass(kind: type, value: object, path: str) -> object:
+def _read_dataclass(
+    kind: type, value: object, path: str, absent: Collection[str] = frozenset()
+) -> object:
     if not isinstance(value, dict):
         raise RecordError(f"{path or 'it'} is not an object")
     prefix = f"{path}." if path else ""
-    names = [field.name for field in fields(kind)]
+    names = [field.name for field in fields(kind) if field.name not in absent]
     for name in names:
         if name not in value:
             raise RecordError(f"field {prefix}{name} is missing")
@@ -83,7 +93,10 @@ def _read_dataclass(kind: type, value: object, path: str) -> object:
 
 def _read_scalar(kind: object, value: object, path: str) -> object:
     if kind is float and type(value) is int:  # JSON writers may drop the `.0`
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise RecordError(f"{path} is too large") from error
     if type(value) is not kind:  # exact, since a bool is an int to isinstance
         raise RecordError(f"{path} has a value of the wrong type")
     return value

@@ -98,7 +98,9 @@ def _read(path: Path, anchors: AnchorSet) -> dict[str, NDArray[np.float32]]:
     return {
         name: vector
         for name, vector in stored.items()
-        if vector.dtype == np.float32 and vector.ndim == 1 and np.isfinite(vector).all()
+        if vector.dtype == np.float32
+        and vector.shape == (len(anchors.images),)
+        and np.isfinite(vector).all()
     }
 
 

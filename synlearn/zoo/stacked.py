@@ -8,8 +8,8 @@ Measurements are in `benchmarks/stacked_models.py`.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
 import torch
@@ -87,7 +87,7 @@ class StackedModels:
     tensors: Stack
 
     @classmethod
-    def of(cls, ids: Sequence[str], models: Sequence[ModelFile]) -> "StackedModels":
+    def of(cls, ids: Sequence[str], models: Sequence[ModelFile]) -> Self:
         """Stack models; raises InputError when there are none or they differ in architecture."""
         if not models:
             raise InputError("There is no model to evaluate; name at least one.")
@@ -111,12 +111,12 @@ class StackedModels:
         """Return copies of the tensors of the model in this row."""
         return {name: tensor[row].detach().clone() for name, tensor in self.tensors.items()}
 
-    def select(self, rows: Sequence[int]) -> "StackedModels":
+    def select(self, rows: Sequence[int]) -> Self:
         """Return a stack of these rows, in this order."""
         picked = torch.as_tensor(rows, dtype=torch.int64)
         ids = tuple(self.ids[row] for row in rows)
         tensors = {name: tensor[picked] for name, tensor in self.tensors.items()}
-        return StackedModels(ids, self.architecture, tensors)
+        return replace(self, ids=ids, tensors=tensors)
 
     @torch.inference_mode()
     def predict(self, images: NDArray[np.uint8] | NDArray[np.floating]) -> NDArray[np.float32]:

@@ -135,3 +135,18 @@ def test_a_table_gives_the_settings_back() -> None:
     assert table["book"] == "a/b"
     table["spices"] = list(table["spices"])  # as TOML and JSON have it
     assert from_table(Recipe, table, where="here") == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("eggs = " + "[" * 20_000, "is nested too deeply"),
+        ("eggs = " + "1" * 5000, "is not valid TOML"),
+        ("eggs = 0x" + "f" * 5000, "does not fit in 64 bits"),
+        ("[oven]\ntemperature = 1" + "0" * 400, "does not fit in 64 bits"),
+        ('name = "cake"\nbook = "a\\u0000b"', "no path holds a null character"),
+    ],
+    ids=["depth", "digits", "hexadecimal digits", "a real without a point", "null"],
+)
+def test_what_python_itself_stumbles_over(text: str, sentence: str, tmp_path: Path) -> None:
+    assert sentence in error(text, tmp_path)

@@ -20,16 +20,25 @@ from synlearn.evaluation.experiments.mixed_ranking import (
 )
 from synlearn.evaluation.experiments.mixed_report import MixedRun
 from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_scores
+from synlearn.evaluation.experiments.mixed_similarity import (
+    Draws,
+    Similarities,
+    measure_similarities,
+)
 from synlearn.fusion.fused import FittedFusion
 from synlearn.fusion.storage import has_fusion, load_fusion
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.mre.storage import mre_digest
 from synlearn.scorers.direct import ModelOutputs
+from synlearn.zoo.feature_cache import Pictures, compute_responses
 
 KS: Final = (1, 2, 5, 10, 15, 20)
 
 OnStep = Callable[[str, int, int], None]
 """Told a step's name, how many parts of it more are done, and how many there are."""
+
+Examples = tuple[NDArray[np.int64], ModelOutputs]
+"""Rows of the pool that examples are drawn from, rising, and the test models' outputs for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,19 @@ class EvaluationPlan:
     ks: tuple[int, ...] = KS
     command: str = ""
 
+    def check_models(self, *, least: int) -> None:
+        """Raise InputError unless there is one MRE model for all seeds, one for each, or none.
+
+        Args:
+            least: 0 where baselines alone will do, otherwise 1.
+        """
+        count = len(self.models)
+        if count < least or count not in (0, 1, len(self.seeds)):
+            raise InputError(
+                f"{count} MRE models for {len(self.seeds)} seeds: give one for all seeds, or one "
+                "for each."
+            )
+
 
 def evaluate_mixed(
     plan: EvaluationPlan,
@@ -71,15 +93,12 @@ def evaluate_mixed(
     Raises:
         InputError: Numbers of models and seeds do not fit, or a model cannot be used.
     """
-    if len(plan.models) not in (0, 1, len(plan.seeds)):
-        raise InputError(
-            f"{len(plan.models)} MRE models for {len(plan.seeds)} seeds: give one for all seeds, "
-            "or one for each."
-        )
+    plan.check_models(least=0)
     began = clock()
-    direct = direct_scores_of(plan, data, on_step)
+    examples = example_outputs(data)
+    direct = direct_scores_of(plan, data, examples, on_step)
     scored = clock()
-    learned = _learned(plan, data, direct)
+    learned = _learned(plan, data, direct, lambda: similarities_of(plan, data, examples, on_step))
     steps = len(plan.ks) * (len(METHODS) - 1)
     qualities = evaluate_methods(direct, data.truth, learned, lambda: on_step("rankings", 1, steps))
     each = len(plan.models) > 1
@@ -110,12 +129,11 @@ def evaluate_mixed(
     )
 
 
-def direct_scores_of(plan: EvaluationPlan, data: MixedData, on_step: OnStep) -> DirectScores:
+def direct_scores_of(
+    plan: EvaluationPlan, data: MixedData, examples: Examples, on_step: OnStep
+) -> DirectScores:
     """Return the baselines' scores, computing those that are not kept."""
-    rows, outputs = example_outputs(data)
-    parts = [data.zoo.model_digest(model) for model in data.test]
-    pictures = np.ascontiguousarray(data.pool.pictures[rows]).tobytes()
-    source = hashlib.sha256("".join(parts).encode() + hashlib.sha256(pictures).digest())
+    rows, outputs = examples
     total = len(plan.ks) * len(plan.seeds) * len(data.tasks)
     return measure_scores(
         plan.folder / "direct-scores.safetensors",
@@ -125,13 +143,42 @@ def direct_scores_of(plan: EvaluationPlan, data: MixedData, on_step: OnStep) -> 
         rows,
         ks=plan.ks,
         seeds=plan.seeds,
-        source=source.hexdigest(),
+        source=_source(data, rows),
         on_done=lambda count: on_step("direct scores", count, total),
     )
 
 
-def example_outputs(data: MixedData) -> tuple[NDArray[np.int64], ModelOutputs]:
-    """Rows of the pool that examples are drawn from, and the test models' outputs for them."""
+def similarities_of(
+    plan: EvaluationPlan, data: MixedData, examples: Examples, on_step: OnStep
+) -> Similarities:
+    """Return how alike the test models see the examples, computing what is not kept."""
+    rows, outputs = examples
+    total = len(plan.ks) * len(plan.seeds) * len(data.tasks)
+    return measure_similarities(
+        plan.folder / "similarities.safetensors",
+        Draws(data.pool, data.tasks, plan.ks, plan.seeds, rows, outputs),
+        lambda pictures: shown_to(data, pictures),
+        _source(data, rows),
+        lambda count: on_step("similarities", count, total),
+    )
+
+
+def shown_to(data: MixedData, pictures: Pictures) -> ModelOutputs:
+    """What the test models make of pictures."""
+    responses = dict(compute_responses(data.zoo, data.test, pictures))
+    listed = [responses[model] for model in data.test]
+    return ModelOutputs.of([own.features for own in listed], [own.probabilities for own in listed])
+
+
+def _source(data: MixedData, rows: NDArray[np.int64]) -> str:
+    """Digest of the test models and of the pictures at these rows."""
+    parts = [data.zoo.model_digest(model) for model in data.test]
+    pictures = np.ascontiguousarray(data.pool.pictures[rows]).tobytes()
+    return hashlib.sha256("".join(parts).encode() + hashlib.sha256(pictures).digest()).hexdigest()
+
+
+def example_outputs(data: MixedData) -> Examples:
+    """Return the examples of an experiment's data."""
     rows = data.pool.rows(Part.EXAMPLES)
     place = np.searchsorted(data.test_rows, rows)
     responses = [data.responses[model] for model in data.test]
@@ -141,18 +188,25 @@ def example_outputs(data: MixedData) -> tuple[NDArray[np.int64], ModelOutputs]:
     return rows, outputs
 
 
-def _learned(plan: EvaluationPlan, data: MixedData, direct: DirectScores) -> dict[str, Scores]:
+def _learned(
+    plan: EvaluationPlan,
+    data: MixedData,
+    direct: DirectScores,
+    similarities: Callable[[], Similarities],
+) -> dict[str, Scores]:
     if not plan.models:
         return {}
-    bench = Bench(data.pool, data.tasks, data.specifications.select(data.test))
     fusions = [_fusion(path) for path in plan.models]
+    fused = all(fusion is not None for fusion in fusions)
+    alike = similarities() if fused else None
+    bench = Bench(data.pool, data.tasks, data.specifications.select(data.test), alike)
     models = [ClassificationMRE.load(path) for path in plan.models]
     places = [place if len(models) > 1 else 0 for place in range(len(plan.seeds))]
     by_seed = {
         seed: LearnedScores(bench, models[place], fusions[place], seed)
         for seed, place in zip(plan.seeds, places, strict=True)
     }
-    return learned_methods(by_seed, direct, fused=all(fusion is not None for fusion in fusions))
+    return learned_methods(by_seed, direct, fused=fused)
 
 
 def _fusion(path: Path) -> FittedFusion | None:

@@ -12,7 +12,9 @@ from synlearn.datasets.mixed_pool import MixedPool
 from synlearn.datasets.mixed_tasks import MixedTask, example_rows
 from synlearn.evaluation.experiments.mixed_ranking import FUSION, SYNLEARN, Scores
 from synlearn.evaluation.experiments.mixed_scores import DirectScores
-from synlearn.fusion.fused import METRIC, FittedFusion
+from synlearn.evaluation.experiments.mixed_similarity import Similarities
+from synlearn.fusion.fused import METRIC, SMOOTHED, FittedFusion
+from synlearn.fusion.smoothing import smoothed
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.mre.classification_scores import mean_scores
@@ -33,11 +35,14 @@ class Bench:
         pool: The images.
         tasks: Test tasks.
         specifications: Of the test models, in the order of the truth.
+        similarities: Of the test models, in the same order, for the same tasks; None where nothing
+            is fused.
     """
 
     pool: MixedPool
     tasks: Sequence[MixedTask]
     specifications: ClassSpecifications
+    similarities: Similarities | None
 
 
 class LearnedScores:
@@ -71,17 +76,20 @@ class LearnedScores:
             metric: (t, m) of `metric`.
             direct: With this seed's draw.
         """
-        assert self._fusion is not None  # noqa: S101  # whoever asks has given one
+        fusion, alike = self._fusion, self._bench.similarities
+        assert fusion is not None and alike is not None  # noqa: S101, PT018  # who asks gave both
         row = direct.seeds.index(self._seed)
         own = {name: direct.of(name, k)[row].astype(np.float64) for name in Direct}
-        wanted = self._fusion.sources
+        wanted = fusion.sources
+        smooth = smoothed(metric, alike.of(k, self._seed))
         found = []
         for task, prior in enumerate(metric):
             scores: Mapping[str, Float64] = {
                 METRIC: prior,
+                SMOOTHED: smooth[task],
                 **{name: own[name][task] for name in Direct if name in wanted},
             }
-            found.append(self._fusion.fuse(scores, k).mean)
+            found.append(fusion.fuse(scores, k).mean)
         return np.stack(found)
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save as serialise_tensors
 from torch import Tensor, nn
 
 from synlearn.errors import InputError
+from synlearn.tensor_header import read_header
 from synlearn.zoo.architectures import (
     Architecture,
     Hyperparameters,
@@ -28,8 +29,6 @@ from synlearn.zoo.records import RecordError, parse_record
 
 FORMAT: Final = "synlearn-model/1"
 METADATA_KEY: Final = "synlearn"
-_HEADER_LIMIT: Final = 2**20
-"""Bytes of the safetensors header; ours has about 700."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +81,24 @@ def from_bytes(data: bytes, where: str) -> ModelFile:
     return ModelFile(described, tensors)
 
 
-def _header(data: bytes, where: str) -> _Header:
-    """Read our entry of the metadata: 8 bytes of length, then JSON (the safetensors layout)."""
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > min(_HEADER_LIMIT, len(data) - 8):
-        raise _unreadable(where)
+def is_ours(data: bytes) -> bool:
+    """Whether the metadata has our entry, or nothing can be read at all."""
     try:
-        outer = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
+        metadata = read_header(data).get("__metadata__")
+    except ValueError:
+        return True
+    return isinstance(metadata, dict) and METADATA_KEY in metadata
+
+
+def _header(data: bytes, where: str) -> _Header:
+    """Read our entry of the metadata."""
+    try:
+        outer = read_header(data)
+    except ValueError as error:
         raise _unreadable(where) from error
     try:
         header = parse_record(_Header, outer["__metadata__"][METADATA_KEY].encode())
-    except (KeyError, TypeError, AttributeError, RecordError) as error:
+    except (KeyError, TypeError, AttributeError, UnicodeError, RecordError) as error:
         raise _foreign(where) from error
     if header.format != FORMAT:
         raise _foreign(where)

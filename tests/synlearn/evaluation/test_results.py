@@ -110,9 +110,11 @@ def test_unreadable_files(results: Results, tmp_path: Path) -> None:
 def test_what_cannot_be_built(results: Results) -> None:
     first = results.measurements[0]
     nan = dict.fromkeys(results.seeds, float("nan"))
+    huge = dict.fromkeys(results.seeds, 1e308)
     broken: list[tuple[dict[str, Any], str]] = [
         ({"measurements": (first, first)}, "twice"),
         ({"measurements": (replace(first, by_seed=nan),)}, "seed 0 is nan"),
+        ({"measurements": (replace(first, by_seed=huge),)}, "seed 0 is 1e[+]308, beyond"),
         ({"measurements": (replace(first, split="elsewhere"),)}, "split 'elsewhere'"),
         ({"methods": ()}, "methods is empty"),
         ({"seeds": ()}, "seeds is empty"),
@@ -133,3 +135,18 @@ def test_lookups(results: Results) -> None:
 def test_a_missing_folder_is_named(results: Results, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="create the folder"):
         write_results(results, tmp_path / "nowhere" / "results.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"seeds": [', '"seeds": [' + "1" * 5000 + ","),
+        ('"seeds": [', '"seeds": ' + "[" * 20_000),
+        ('"experiment": "', '"experiment": "\\ud800'),
+    ],
+    ids=["digits", "depth", "half a character"],
+)
+def test_what_python_itself_stumbles_over(results: Results, old: str, new: str) -> None:
+    text = results_to_json(results).replace(old, new, 1)
+    with pytest.raises(InputError, match="not JSON"):
+        results_from_json(text)

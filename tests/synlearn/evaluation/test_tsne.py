@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 
 from synlearn.errors import ScoreInputError
-from synlearn.evaluation.tsne import affinities, divergence, gradient, tsne
+from synlearn.evaluation.tsne import tsne
 
 Float64 = npt.NDArray[np.float64]
 
@@ -15,40 +15,10 @@ def squares(points: Float64) -> Float64:
     return found
 
 
-def test_every_point_has_the_wanted_perplexity() -> None:
-    # A ring: all points alike, so that the joint probabilities are the conditional ones / n.
-    angle = 2 * np.pi * np.arange(30) / 30
-    p = affinities(squares(np.stack([np.cos(angle), np.sin(angle)], axis=1)), 7.0)
-    conditional = p * 30
-    entropy = -(conditional * np.log(conditional.clip(min=1e-300))).sum(axis=1)
-    np.testing.assert_allclose(np.exp(entropy), 7.0, rtol=1e-6)
-
-
-def test_affinities_are_a_symmetric_distribution_without_self_pairs() -> None:
-    p = affinities(squares(POINTS), 10.0)
-    np.testing.assert_allclose(p, p.T)
-    assert p.sum() == pytest.approx(1)
-    assert not np.diag(p).any()
-
-
-def test_affinities_survive_far_points() -> None:
-    assert np.isfinite(affinities(squares(1e4 * POINTS), 5.0)).all()
-
-
-def test_the_gradient_is_that_of_the_divergence() -> None:
-    p = affinities(squares(POINTS), 10.0)
-    places = np.random.default_rng(1).normal(size=(40, 2))
-    slope, step = gradient(p, places), 1e-6
-    for point, axis in ((0, 0), (7, 1), (39, 0)):
-        moved = np.zeros_like(places)
-        moved[point, axis] = step
-        change = divergence(p, places + moved) - divergence(p, places - moved)
-        assert slope[point, axis] == pytest.approx(change / (2 * step), rel=1e-5)
-
-
-def test_groups_far_apart_stay_apart() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_groups_far_apart_stay_apart(seed: int) -> None:
     group = np.repeat(np.arange(3), 20)
-    points = np.random.default_rng(2).normal(size=(60, 8)) + 12 * np.eye(3, 8)[group]
+    points = np.random.default_rng(seed).normal(size=(60, 8)) + 12 * np.eye(3, 8)[group]
     places = tsne(squares(points), perplexity=10)
     distance = squares(places)
     np.fill_diagonal(distance, np.inf)

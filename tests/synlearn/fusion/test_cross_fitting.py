@@ -1,12 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from synlearn.errors import InputError
-from synlearn.fusion.cross_fitting import Evidence, held_out_tasks
-from synlearn.fusion.fused import METRIC
+from synlearn.fusion.cross_fitting import (
+    Evidence,
+    KnownAccuracies,
+    deal_models,
+    held_out_blocks,
+)
+from synlearn.fusion.fused import METRIC, SMOOTHED
+from synlearn.fusion.similarity import from_triangle
+from synlearn.fusion.smoothing import smoothed
+from synlearn.fusion.task_traits import task_traits
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric, ClassificationMetricSpec
+from synlearn.mre.classification_model import gathered_classes, learned_classes
 from synlearn.mre.classification_training import GatheredClasses
 
 RANDOM = np.random.default_rng(0)
@@ -22,6 +33,7 @@ GATHERED = GatheredClasses(
     feature_task=torch.arange(7).repeat_interleave(2),
     feature_level=torch.arange(14) % 2,
 )
+BLOCKS = deal_models(MODELS, 3, 64, np.random.default_rng(1))
 EVIDENCE = Evidence(
     tasks=OWN,
     v_star=RANDOM.normal(size=(2, 3, MODELS)),
@@ -30,6 +42,8 @@ EVIDENCE = Evidence(
     k=np.tile([1, 1, 4, 4], 3),
     means=RANDOM.normal(size=(12, 3, WIDTH)).astype(np.float32),
     scores={"leep": RANDOM.normal(size=(12, MODELS))},
+    blocks=BLOCKS,
+    similarity=tuple(RANDOM.uniform(size=(12, 3)).astype(np.float32) for _ in BLOCKS),
 )
 
 
@@ -49,9 +63,9 @@ class Trainer:
 
 def test_no_metric_sees_the_models_and_tasks_that_it_is_asked_about() -> None:
     trainer = Trainer()
-    groups = held_out_tasks(
-        GATHERED, SETS, EVIDENCE, folds=3, train=trainer, random=np.random.default_rng(0)
-    )
+    groups = [
+        own.tasks for own in held_out_blocks(GATHERED, SETS, EVIDENCE, folds=3, train=trainer)
+    ]
     assert [fold for _, _, fold in trainer.seen] == [0, 1, 2]
     held_models: list[int] = []
     for (gathered, models, _), group, own in zip(trainer.seen, groups, OWN, strict=True):
@@ -76,15 +90,48 @@ def test_no_metric_sees_the_models_and_tasks_that_it_is_asked_about() -> None:
             group.v_star, EVIDENCE.v_star[level, EVIDENCE.task[rows]][:, held]
         )
         assert group.scores[METRIC].shape == group.v_star.shape == (4, 3)
+        similarity = from_triangle(EVIDENCE.similarity[len(held_models) // 3 - 1][rows], 3)
+        np.testing.assert_array_equal(
+            group.scores[SMOOTHED], smoothed(group.scores[METRIC], similarity)
+        )
     assert sorted(held_models) == list(range(MODELS))
 
 
-@pytest.mark.parametrize("folds", [4, 5])
-def test_too_many_folds(folds: int) -> None:
-    with pytest.raises(InputError, match="use fewer folds"):
-        held_out_tasks(
-            GATHERED, SETS, EVIDENCE, folds=folds, train=Trainer(), random=np.random.default_rng(0)
-        )
+def test_more_folds_than_tasks_are_refused() -> None:
+    with pytest.raises(InputError, match="4 folds of 3 tasks"):
+        held_out_blocks(GATHERED, SETS, EVIDENCE, folds=4, train=Trainer())
+
+
+def test_every_model_is_in_one_block_and_each_fold_has_as_many() -> None:
+    blocks = deal_models(100, 3, 20, np.random.default_rng(0))
+    assert [len(block) for block in blocks] == [17] * 4 + [16] * 2
+    assert sorted(np.concatenate(blocks).tolist()) == list(range(100))
+    assert all((np.diff(block) > 0).all() for block in blocks)
+    again = deal_models(100, 3, 20, np.random.default_rng(1))
+    assert blocks[0].tolist() != again[0].tolist()
+
+
+def test_large_folds_are_several_blocks_of_one_metric() -> None:
+    blocks = deal_models(MODELS, 2, 3, np.random.default_rng(1))
+    pairs = [len(block) * (len(block) - 1) // 2 for block in blocks]
+    similarity = tuple(np.zeros((12, count), np.float32) for count in pairs)
+    trainer = Trainer()
+    groups = held_out_blocks(
+        GATHERED,
+        SETS,
+        replace(EVIDENCE, blocks=blocks, similarity=similarity),
+        folds=2,
+        train=trainer,
+    )
+    assert [len(models) for _, models, _ in trainer.seen] == [MODELS - 5, MODELS - 4]
+    sizes = [len(blocks[number]) for number in (0, 2, 1, 3)]
+    assert [group.tasks.v_star.shape[1] for group in groups] == sizes
+
+
+@pytest.mark.parametrize(("models", "folds"), [(9, 5), (9, 1), (3, 2)])
+def test_too_few_models_for_the_folds_are_refused(models: int, folds: int) -> None:
+    with pytest.raises(InputError, match="each needs two"):
+        deal_models(models, folds, 64, np.random.default_rng(0))
 
 
 def test_where_every_task_is_much_like_a_held_one_all_are_kept() -> None:
@@ -98,7 +145,30 @@ def test_where_every_task_is_much_like_a_held_one_all_are_kept() -> None:
         GATHERED.feature_level[:4],
     )
     trainer = Trainer()
-    held_out_tasks(
-        gathered, SETS, EVIDENCE, folds=3, train=trainer, random=np.random.default_rng(0)
-    )
+    held_out_blocks(gathered, SETS, EVIDENCE, folds=3, train=trainer)
     assert [len(seen.task_classes) for seen, _, _ in trainer.seen] == [2, 2, 2]
+
+
+def test_accuracies_are_of_the_same_rows_and_models() -> None:
+    """A task's own classes do not tell how hard it is."""
+    learned = learned_classes(GATHERED)
+    logits = {k: RANDOM.normal(size=(3, MODELS)) for k in (1, 4)}
+    known = KnownAccuracies(
+        logits, learned, gathered_classes(GATHERED), np.arange(CLASSES, dtype=float)
+    )
+    found = held_out_blocks(GATHERED, SETS, EVIDENCE, folds=3, train=Trainer(), known=known)
+    for block, models, own in zip(found, BLOCKS, range(3), strict=True):
+        accuracies = block.accuracies
+        assert accuracies is not None
+        assert accuracies.k.tolist() == [1, 1, 4, 4]
+        assert accuracies.task.tolist() == [own] * 4
+        for row, k in enumerate(accuracies.k.tolist()):
+            np.testing.assert_array_equal(accuracies.logits[row], logits[k][own, models])
+        assert accuracies.scores is block.tasks.scores
+        assert accuracies.unrest.shape == (4, 2)
+        assert np.isfinite(accuracies.unrest).all()
+        rows = np.flatnonzero(EVIDENCE.task == own)
+        mask = np.isin(np.arange(CLASSES), OWN[own])[None].repeat(4, axis=0)
+        means = torch.from_numpy(EVIDENCE.means[rows])
+        expected = task_traits(means, learned.means, known.difficulty, mask)
+        np.testing.assert_array_equal(accuracies.traits, expected)

@@ -8,18 +8,19 @@ from synlearn.fusion import (
     METRIC,
     FittedFusion,
     HeldOutTasks,
-    Posterior,
     Weights,
     coverage,
     fit_fusion,
-    posterior_ranking,
     standardised,
 )
 from synlearn.fusion.storage import INDEX, load_fusion, save_fusion
 
 FITTED = FittedFusion(
     (METRIC, "logme"),
-    {1: Weights(np.array([0.6, 0.1]), 0.6), 10: Weights(np.array([0.2, 0.7]), 0.3)},
+    {
+        1: Weights(np.array([0.6, 0.1]), 0.6, np.array([1.0, 0.2])),
+        10: Weights(np.array([0.2, 0.7]), 0.3, np.array([1.0, 0.6])),
+    },
     {"tasks": 12},
 )
 SCORES = {
@@ -79,6 +80,7 @@ def test_between_fitted_numbers_weights_are_linear_in_log_k() -> None:
     middle = FITTED.at(10**0.5)
     np.testing.assert_allclose(middle.weights, [0.4, 0.4])
     assert middle.variance == pytest.approx(0.45)
+    np.testing.assert_allclose(middle.correlation, [1.0, 0.4])
     assert FITTED.at(50).weights.tolist() == FITTED.at(10).weights.tolist() == [0.2, 0.7]
     assert FITTED.at(1).weights.tolist() == [0.6, 0.1]
 
@@ -110,14 +112,29 @@ def test_missing_sources_and_nan_are_refused() -> None:
         fit_fusion([held_out(3, 0)], ("logme",), {})
 
 
-def test_models_that_evidence_cannot_separate_share_a_group() -> None:
-    mean = np.array([2.0, 1.9, 0.0, -0.1, -2.0])
-    ranking = posterior_ranking(Posterior(mean, 0.04), list("abcde"))
-    assert [row.model for row in ranking] == list("abcde")
-    assert [row.tier for row in ranking] == [1, 1, 2, 2, 3]
-    assert [row.tied_with_best for row in ranking] == [True, True, False, False, False]
-    assert ranking.best.low == pytest.approx(2.0 - 1.96 * 0.2, abs=1e-3)
-    assert "cannot separate it from another one" in ranking.summary()
+@pytest.mark.parametrize("k", [1, 5])
+def test_what_the_metric_is_worth_alone_is_what_it_is_fitted_to_be(k: int) -> None:
+    group = held_out(100, 4)
+    found = fit_fusion([group], (METRIC, "logme"), {}).by_k[k].alone
+    alone = fit_fusion([group], (METRIC,), {}).by_k[k]
+    np.testing.assert_allclose(found.weights, alone.weights)
+    assert found.variance == pytest.approx(alone.variance)
+
+
+def test_a_fusion_of_chosen_models_is_that_of_all() -> None:
+    """In units of all candidates, and about as if all had been run."""
+    random, m = np.random.default_rng(5), 2000
+    v = random.normal(size=m)
+    scores = {METRIC: v + random.normal(size=m), "logme": v + 0.3 * random.normal(size=m)}
+    fitted = fit_fusion([held_out(200, 0)], (METRIC, "logme"), {})
+    prior = standardised(scores[METRIC])
+    best = np.argsort(-prior)[:100]
+    whole = fitted.fuse(scores, 5).mean[best]
+    some = fitted.fuse({name: own[best] for name, own in scores.items()}, 5, prior[best]).mean
+    np.testing.assert_allclose(some, whole, atol=0.25)
+    assert np.corrcoef(some, whole)[0, 1] > 0.99
+    naive = fitted.fuse({name: own[best] for name, own in scores.items()}, 5).mean
+    assert abs(naive.mean() - whole.mean()) > 0.5
 
 
 def model_folder(path: Path) -> Path:
@@ -135,6 +152,7 @@ def test_a_fusion_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     for k, own in found.by_k.items():
         assert own.weights.tolist() == FITTED.by_k[k].weights.tolist()
         assert own.variance == FITTED.by_k[k].variance
+        assert own.correlation.tolist() == FITTED.by_k[k].correlation.tolist()
 
 
 def test_changed_files_are_refused(tmp_path: Path) -> None:
@@ -146,13 +164,28 @@ def test_changed_files_are_refused(tmp_path: Path) -> None:
     (folder / INDEX).write_text(whole[:-10])
     with pytest.raises(InputError, match="is damaged"):
         load_fusion(folder)
-    for old, new in (('"variance": 0.3', '"variance": -1'), ('"10"', '"ten"'), ('"sources"', '""')):
+    for old, new in (
+        ('"variance": 0.3', '"variance": -1'),
+        ('"10"', '"ten"'),
+        ('"sources"', '""'),
+        ('"correlation"', '"other"'),
+        ('0.6\n   ],\n   "variance', '6.0\n   ],\n   "variance'),
+    ):
         (folder / INDEX).write_text(whole.replace(old, new))
         with pytest.raises(InputError, match="is incomplete"):
             load_fusion(folder)
+    (folder / INDEX).write_text(whole.replace('"variance": 0.3', f'"variance": {10**400}'))
+    with pytest.raises(InputError, match="is incomplete"):
+        load_fusion(folder)
+    (folder / INDEX).write_text("[" * 20_000)
+    with pytest.raises(InputError, match="is damaged"):
+        load_fusion(folder)
     (folder / INDEX).write_text(whole)
     (folder / "mre.json").write_text("{ }")
     with pytest.raises(InputError, match="another MRE model"):
+        load_fusion(folder)
+    (folder / INDEX).write_text(whole.replace("synlearn-fusion/4", "synlearn-fusion/3"))
+    with pytest.raises(InputError, match="not in the format synlearn-fusion/4; fit the fusion"):
         load_fusion(folder)
     (folder / INDEX).write_text("{}")
     with pytest.raises(InputError, match="not in the format"):

@@ -10,7 +10,14 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from synlearn.errors import InputError
-from synlearn.mre.backbone import BACKBONES, Backbone, BackboneSpec, load_backbone, save_backbone
+from synlearn.mre.backbone import (
+    BACKBONES,
+    LEAST_SIDE,
+    Backbone,
+    BackboneSpec,
+    load_backbone,
+    save_backbone,
+)
 
 SPEC = BackboneSpec(width=2, features=6)
 
@@ -77,10 +84,12 @@ def test_a_loaded_backbone_can_be_trained() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
+        ({"architecture": "\ud800"}, r"there is no backbone '\\ud800'; choose from"),
         ({"architecture": "vgg"}, "there is no backbone 'vgg'; choose from conv4, resnet12."),
         ({"width": 0}, r"backbone width is 0; it must lie in 1\.\.4096\."),
         ({"features": 5000}, "backbone features is 5000"),
         ({"channels": 1.0}, "backbone channels is 1.0"),
+        ({"features": True}, "backbone features is True"),
     ],
 )
 def test_a_backbone_that_cannot_be_is_named(values: dict[str, object], sentence: str) -> None:
@@ -154,3 +163,25 @@ def test_a_small_file_cannot_ask_for_much_memory() -> None:
         load_backbone(huge)
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape"),
+    [
+        (SPEC, (3, 32, 32)),
+        (BackboneSpec(channels=3, width=2, features=6), (1, 32, 32)),
+        (BackboneSpec("resnet12", 1, 2, 6), (1, 15, 32)),
+    ],
+)
+def test_images_that_it_does_not_take_are_named(
+    spec: BackboneSpec, shape: tuple[int, int, int]
+) -> None:
+    with pytest.raises(InputError, match=r"the backbone takes images of . channel"):
+        backbone(spec)(torch.zeros(2, *shape))
+
+
+@pytest.mark.parametrize("architecture", sorted(BACKBONES))
+def test_the_least_image_is_taken(architecture: str) -> None:
+    spec = BackboneSpec(architecture, 1, 2, 6)
+    least = LEAST_SIDE[architecture]
+    assert backbone(spec)(torch.zeros(1, 1, least, least)).shape == (1, 6)

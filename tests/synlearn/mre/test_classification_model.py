@@ -11,10 +11,13 @@ from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import ClassificationMRE, class_means, learned_classes
 from synlearn.mre.classification_training import GatheredClasses
+from synlearn.mre.compared import standard, unrest
+from synlearn.mre.example_spread import moved_means
 from synlearn.mre.isolated_model import IsolatedMRE
 from synlearn.mre.storage import load_mre, mre_digest, save_mre
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.class_specification import Generator, class_specifications_of
+from synlearn.zoo.filters import ModelFilter
 from tests.mre_models import classification_mre, mre_model
 from tests.synlearn.zoo.mixed_zoo import mixed_zoo
 
@@ -22,9 +25,10 @@ from tests.synlearn.zoo.mixed_zoo import mixed_zoo
 def test_class_means_are_by_label_whatever_the_order() -> None:
     features = torch.tensor([[1.0, 0], [0, 1], [3, 0], [0, 5]])
     for labels in ([7, 2, 7, 2], ["dog", "cat", "dog", "cat"]):
-        means, counts = class_means(features, labels)
+        means, names, numbers = class_means(features, labels)
         assert means.tolist() == [[0, 3], [2, 0]]
-        assert counts.tolist() == [2, 2]
+        assert names == tuple(sorted({str(label) for label in labels}))
+        assert numbers.tolist() == [1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -133,10 +137,10 @@ class TestRank:
     def test_both_ways_to_score_a_zoo_agree(self, model: ClassificationMRE, zoo: Zoo) -> None:
         projected, means = model.project(zoo), torch.randn(2, 3, 6)
         assert projected.packed is not None
-        found = model.zoo_scores(means, projected)
+        found = standard(model.distances(means, projected.models, projected.packed))
         expected = model.member_scores(ClassSets.full(means), projected.models)
         np.testing.assert_allclose(found, expected, atol=1e-4)
-        general = model.zoo_scores(means, replace(projected, packed=None))
+        general = standard(model.distances(means, projected.models, None))
         assert general.tobytes() == expected.tobytes()
 
     def test_large_logits_are_ranked_all_the_same(self, model: ClassificationMRE, zoo: Zoo) -> None:
@@ -148,7 +152,47 @@ class TestRank:
         with torch.inference_mode():
             assert projected.packed.distance(means) is None
         expected = changed.member_scores(ClassSets.full(means), projected.models)
-        assert changed.zoo_scores(means, projected).tobytes() == expected.tobytes()
+        found = standard(changed.distances(means, projected.models, projected.packed))
+        assert found.tobytes() == expected.tobytes()
+
+    def test_what_is_compared_is_what_is_ranked(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        compared = model.compare(self.images, self.labels, zoo)
+        assert (compared.classes, compared.examples) == (("cat", "dog"), 3)
+        scores = dict(zip(compared.ids, compared.scores.tolist(), strict=True))
+        assert {row.model: row.score for row in model.rank(self.images, self.labels, zoo)} == scores
+
+    def test_moved_examples_are_compared_with_a_few_models(
+        self, model: ClassificationMRE, zoo: Zoo
+    ) -> None:
+        compared, projected = model.compare(self.images, self.labels, zoo), model.project(zoo)
+        assert projected.probed.tolist() == [0, 1, 2, 3, 4]
+        counts = compared.counts[None]
+        means = moved_means(compared.means[None], counts, model.learned)[:, 0]
+        moved = model.distances(means, projected.models, None).mean(axis=0)
+        expected = unrest(compared.distances[:, None], moved[:, None], projected.probed)[0]
+        np.testing.assert_allclose(model.unrest(compared, zoo), expected, atol=1e-3)
+
+    def test_a_filter_leaves_scores_as_they_are(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        sizes = sorted(zoo.card(own).parameters for own in zoo)
+        where = ModelFilter(most_parameters=sizes[2])
+        found = model.rank(self.images, self.labels, zoo, where=where)
+        whole = {row.model: row.score for row in model.rank(self.images, self.labels, zoo)}
+        assert 0 < len(found) < 5
+        assert all(row.score == whole[row.model] for row in found)
+        assert "were left out; asked for: at most" in found.notes[0]
+
+    def test_attention_is_that_of_the_metric(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        compared = model.compare(self.images, self.labels, zoo)
+        projected = model.project(zoo)
+        with torch.inference_mode():
+            seen = model.metric.measure(ClassSets.full(compared.means[None]), projected.models)
+        for place, name in enumerate(zoo):
+            found = model.explain(compared, zoo, name)
+            count = len(zoo.card(name).outputs)
+            assert found.model_classes == zoo.card(name).outputs
+            own = seen.attention.weights[:, place, 0].numpy()
+            np.testing.assert_allclose(found.weights, own[..., : 1 + count].mean(axis=0), rtol=1e-5)
+            np.testing.assert_array_equal(own[..., 1 + count :], 0)
 
     def test_a_zoo_specified_otherwise_is_refused(self, model: ClassificationMRE, zoo: Zoo) -> None:
         other = replace(model, provenance=replace(model.provenance, anchors="other"), _projected={})

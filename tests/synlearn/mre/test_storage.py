@@ -1,9 +1,11 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from synlearn.errors import InputError
 from synlearn.mre.isolated_model import IsolatedMRE
@@ -163,3 +165,42 @@ def test_what_is_not_wholly_written_is_not_a_model(
         save_mre(mre_model(), tmp_path / "mre")
     assert sorted(written) == [BACKBONE, METRIC]
     assert "it has no readable mre.json" in error(tmp_path / "mre")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("metric", "hidden"), 10**12),
+        (("metric", "members"), 0),
+        (("metric", "hidden"), 8.0),
+        (("metric", "distance"), "as the crow flies"),
+        (("instance_variance",), 10**400),
+        (("instance_variance",), float("nan")),
+        (("provenance", "k"), "ten"),
+    ],
+)
+def test_an_index_that_says_what_cannot_be(
+    place: tuple[str, ...], value: object, saved: Path
+) -> None:
+    """A size is looked at before anything of that size is made."""
+    index = json.loads((saved / INDEX).read_text())
+    section = index if len(place) == 1 else index[place[0]]
+    section[place[-1]] = value
+    (saved / INDEX).write_text(json.dumps(index))
+    assert "cannot read" in error(saved)
+
+
+def test_an_index_without_end_is_damaged(saved: Path) -> None:
+    damage(saved, INDEX, lambda _: b"[" * 20_000)
+    assert "is damaged" in error(saved)
+
+
+@pytest.mark.parametrize("name", ["learned.means", "metric.task_mean"])
+def test_a_metric_of_what_is_no_number(name: str, saved: Path) -> None:
+    tensors = load_file(saved / METRIC)
+    tensors[name].view(-1)[0] = torch.nan
+    save_file(tensors, saved / METRIC)
+    index = json.loads((saved / INDEX).read_text())
+    index["files"][METRIC] = hashlib.sha256((saved / METRIC).read_bytes()).hexdigest()
+    (saved / INDEX).write_text(json.dumps(index))
+    assert "cannot read" in error(saved)

@@ -4,9 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from synlearn.datasets.dsprites import Domain
-from synlearn.zoo.card import FORMAT, InputFormat, ModelCard, TrainingData, TrainingRun
+from synlearn.zoo.card import FORMAT, ModelCard, TrainingData, TrainingRun
 from synlearn.zoo.catalog import Zoo, add_model, digest_of, write_index
 from synlearn.zoo.dsprites import model_id
+from synlearn.zoo.formats.input_format import InputFormat
 from tests.models import SMALL, model_file
 
 

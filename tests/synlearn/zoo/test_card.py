@@ -47,6 +47,6 @@ def test_cards_that_cannot_be_used(changed: dict[str, object], message: str) -> 
 
 def test_a_loss_that_is_no_number_never_reaches_a_file() -> None:
     card = small_card(Domain(0))
-    broken = replace(card, training=replace(card.training, loss=float("nan")))
+    broken = replace(card, training=replace(card.recipe[1], loss=float("nan")))
     with pytest.raises(ValueError, match="not JSON compliant"):
         broken.to_json()

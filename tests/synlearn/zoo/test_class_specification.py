@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from synlearn.zoo import class_specification
 from synlearn.zoo.catalog import Zoo
@@ -108,3 +110,18 @@ def test_they_are_stored_and_computed_for_new_models_alone(
     assert np.array_equal(
         class_specifications_of(larger, ANCHORS).probabilities[0], more.probabilities[0]
     )
+
+
+def test_what_was_changed_where_it_is_stored_is_computed_again(zoo: Zoo) -> None:
+    first = class_specifications_of(zoo, ANCHORS)
+    path = zoo.root / CLASS_SPECIFICATIONS
+    with safe_open(path, framework="numpy") as file:
+        metadata = file.metadata()
+    for row, (suffix, value) in enumerate((("", np.nan), ("", 2.0), (".profile", np.inf))):
+        stored = load_file(path)
+        stored[zoo.model_digest(zoo.ids[row % len(zoo)]) + suffix].flat[0] = value
+        save_file(stored, path, metadata)
+        again = class_specifications_of(zoo, ANCHORS)
+        for own, other in zip(first.probabilities, again.probabilities, strict=True):
+            np.testing.assert_allclose(own, other, atol=1e-3)
+        np.testing.assert_allclose(first.profiles, again.profiles, atol=1e-3)

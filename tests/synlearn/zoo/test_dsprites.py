@@ -40,8 +40,9 @@ def test_there_is_a_model_for_each_domain_with_the_card_that_tells_how(whole: Zo
     assert zoo_domains(whole) == {domain.index: model_id(domain) for domain in PLAN.domains}
     for domain in PLAN.domains:
         card = whole.card(model_id(domain))
-        assert card.training_data.domain_index == domain.index
-        assert (card.training.epochs, card.training_data.split_seed) == (1, 5)
+        data, run = card.recipe
+        assert data.domain_index == domain.index
+        assert (run.epochs, data.split_seed) == (1, 5)
         assert card.file_size == len(whole.weights(card.id)) < 60_000
     assert all(problem is None for _, problem in whole.verify())
 
@@ -49,10 +50,11 @@ def test_there_is_a_model_for_each_domain_with_the_card_that_tells_how(whole: Zo
 def test_the_card_has_the_loss_on_the_very_instances_it_names(whole: Zoo) -> None:
     for domain in PLAN.domains[:3]:
         card = whole.card(model_id(domain))
-        rows = split(Domain(card.training_data.domain_index), card.training_data.split_seed)[0]
+        data, run = card.recipe
+        rows = split(Domain(data.domain_index), data.split_seed)[0]
         outputs = whole.stack([card.id]).predict(domain_images(domain)[rows])[0]
         loss = ((outputs - domain_targets()[rows]) ** 2).mean()
-        assert card.training.loss == pytest.approx(loss, rel=1e-4)
+        assert run.loss == pytest.approx(loss, rel=1e-4)
 
 
 def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path, whole: Zoo) -> None:
@@ -112,7 +114,7 @@ def test_one_step_more_changes_a_model(tmp_path: Path, whole: Zoo) -> None:
     plan = replace(PLAN, domains=PLAN.domains[:1], training=TrainingPlan(epochs=2))
     zoo = build_zoo(tmp_path, plan, 1, ignore)
     assert zoo.model_digest(zoo.ids[0]) != whole.model_digest(zoo.ids[0])
-    losses = [each.card(zoo.ids[0]).training.loss for each in (zoo, whole)]
+    losses = [each.card(zoo.ids[0]).recipe[1].loss for each in (zoo, whole)]
     assert np.isfinite(losses).all()
 
 

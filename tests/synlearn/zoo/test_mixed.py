@@ -40,7 +40,7 @@ def test_every_expert_is_there_with_a_card_that_says_what_it_was_trained_on(
         assert card.outputs == tuple(POOL.classes[row].full_name for row in recipe.classes)
         assert set(card.datasets) == {POOL.classes[row].domain for row in recipe.classes}
         assert zoo.parse(recipe.model).architecture.outputs == len(recipe.classes)
-        assert card.training_data.instances == sum(
+        assert card.recipe[0].instances == sum(
             min(recipe.images_per_class, len(POOL.rows(Part.EXPERT, row))) for row in recipe.classes
         )
 
@@ -62,8 +62,11 @@ def test_a_lost_file_is_made_again(tmp_path: Path) -> None:
     path = model_path(tmp_path, own[0].model)
     data = path.read_bytes()
     path.write_bytes(data[:100])
+    others = (each for each in path.parent.iterdir() if each.stem != path.stem)
+    kept = {each: each.stat().st_mtime_ns for each in others}
     counts = build(tmp_path, own)
     assert (counts[0], sum(counts)) == (4, 5)
+    assert kept == {each: each.stat().st_mtime_ns for each in kept}
     assert path.read_bytes() == data
 
 

@@ -77,3 +77,25 @@ def test_what_is_no_json(data: bytes) -> None:
 def test_json_that_is_no_object(data: bytes) -> None:
     with pytest.raises(RecordError, match="it is not an object"):
         parse_record(Outer, data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"share": ' + "1" * 5000 + "}",
+        '{"share": NaN}',
+        '{"share": 1e999}',
+        '{"name": "\\ud800"}',
+        '{"\\ud800": 1}',
+        "[" * 20_000,
+    ],
+    ids=["digits", "not a number", "infinite", "half a character", "in a name", "depth"],
+)
+def test_what_could_not_be_written_again_is_no_record(text: str) -> None:
+    with pytest.raises(RecordError, match="is not JSON"):
+        parse_record(Outer, text.encode())
+
+
+def test_a_number_beyond_all_reals() -> None:
+    with pytest.raises(RecordError, match="share is too large"):
+        parse_record(Outer, json.dumps({**WHOLE, "share": 10**400}).encode())

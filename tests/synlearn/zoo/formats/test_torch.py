@@ -79,3 +79,14 @@ def test_random_damage_is_an_input_error_or_harmless() -> None:
             assert "the file a" in str(error)  # noqa: PT017
         else:
             assert all(bool(torch.isfinite(tensor).all()) for tensor in model.tensors.values())
+
+
+def test_half_a_character_is_no_header() -> None:
+    """JSON can name one in ASCII alone; no text of a file or a terminal can hold it."""
+    whole = written()
+    size = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + size])
+    header["__metadata__"][METADATA_KEY] = "\ud800"
+    text = json.dumps(header).encode()
+    with pytest.raises(InputError, match="not a model of format"):
+        from_bytes(len(text).to_bytes(8, "little") + text + whole[8 + size :], "a")

@@ -1,0 +1,1 @@
+"""What to do with the models that were chosen: fine-tuning."""
