@@ -18,6 +18,7 @@ from coordinator.kept_sums import KeptSums
 from protocols.errors import Code
 from protocols.ids import ProviderId, QueryId
 from protocols.masked import MaskedQuery, vector_of
+from protocols.secagg.rounds import Round
 
 __all__ = ["Aggregations", "Terms"]
 
@@ -66,6 +67,7 @@ class Aggregations:
         self._on_attempt = on_attempt
         self._kept = kept
         self._clock = clock
+        self._begun: set[QueryId] = set()
 
     def ask(
         self,
@@ -78,7 +80,8 @@ class Aggregations:
     ) -> MaskedSum:
         """Ask for the sum of the parties' answers; up to three attempts, each over other rows.
 
-        A later attempt goes to those who are connected then, and did not refuse for good.
+        A later attempt goes to those who are connected then, and did not refuse for good. A sum
+        that was made and kept stands, whoever is there now.
 
         Args:
             query_id: The aggregation's id; `protocols.mquery.IDS` ids from here on are taken.
@@ -90,11 +93,12 @@ class Aggregations:
                 the place of a party that is gone; by default all keep their rows.
 
         Raises:
-            AggregationFailed: There is no sum.
+            AggregationFailed: There is no sum. An id is good for one try in a process; after that,
+                all parties are said to have left with ATTEMPT_SPENT.
             ValueError: The sum cannot be encoded, or an argument is out of range.
             SessionsStopped: As the session server has it.
         """
-        asked = digest_of_asked(query, rows, terms)
+        asked = digest_of_asked(query, terms)
         kept = self._kept.get(query_id, asked) if self._kept else None
         if kept is None:
             kept = self._attempts(query_id, query, rows, terms, again)
@@ -102,8 +106,13 @@ class Aggregations:
                 self._kept.keep(query_id, asked, kept)
         return kept
 
+    def renew(self, trust: JobTrust) -> None:
+        """Ask under another roster and manifest of the job from now on; not during a question."""
+        self._trust = trust
+
     def acknowledge(self, up_to: QueryId) -> None:
         """Everything up to this id is in a checkpoint on disk; its sums need not be kept."""
+        self._begun = {query for query in self._begun if query > up_to}
         if self._kept:
             self._kept.forget(up_to)
 
@@ -115,6 +124,10 @@ class Aggregations:
         terms: Terms,
         again: Callable[[frozenset[ProviderId]], RowsByParty] | None,
     ) -> MaskedSum:
+        if query_id in self._begun:  # by a phase that has begun again: parties or rows are others
+            spent = Dropped(Round.ADVERTISE, Code.ATTEMPT_SPENT.sentence, Code.ATTEMPT_SPENT)
+            raise AggregationFailed(query_id, query.function, "", dict.fromkeys(rows, spent))
+        self._begun.add(query_id)
         left: Mapping[ProviderId, Dropped] = {}
         reason = ""
         for number in range(1, self._trust.manifest.max_attempts + 1):

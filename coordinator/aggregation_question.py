@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from protocols.ids import Digest, ProviderId, QueryId, digest_of
 from protocols.masked import MaskedQuery, slots_of, vector_of
@@ -66,7 +67,22 @@ def question_of(  # noqa: PLR0917 - what is asked, under which name, of whom
     Raises:
         ValueError: It cannot be put: the sentence says why.
     """
-    layout, parties, slots = vector_of(query), tuple(sorted(rows)), slots_of(query)
+    parties = tuple(sorted(rows))
+    table = np.array([rows[party] for party in parties], np.int64)
+    return question_about(manifest, query_id, attempt, query, parties, table, terms)
+
+
+def question_about(  # noqa: PLR0917 - what is asked, under which name, of whom
+    manifest: JobManifest,
+    query_id: QueryId,
+    attempt: int,
+    query: MaskedQuery,
+    parties: tuple[ProviderId, ...],
+    rows: npt.NDArray[np.int64],
+    terms: Terms,
+) -> AggregationQuestion:
+    """As `question_of`, with the rows as a table: (parties, slots), parties ascending."""
+    layout, slots = vector_of(query), slots_of(query)
     threshold = minimum_threshold(len(parties))
     corrupt = expected_corrupt(len(parties)) if terms.corrupt is None else terms.corrupt
     noise = None if terms.sigma is None else DiscreteGaussian(terms.sigma, threshold, corrupt)
@@ -81,7 +97,7 @@ def question_of(  # noqa: PLR0917 - what is asked, under which name, of whom
         body=encode_query(query),
         parties=parties,
         slots=slots,
-        rows=np.array([rows[party] for party in parties], np.int64).reshape(-1, len(slots)),
+        rows=rows,
         threshold=threshold,
         corrupt=corrupt,
         dropouts=expected_dropouts(len(parties)) if terms.dropouts is None else terms.dropouts,
@@ -91,13 +107,7 @@ def question_of(  # noqa: PLR0917 - what is asked, under which name, of whom
     )
 
 
-def digest_of_asked(query: MaskedQuery, rows: RowsByParty, terms: Terms) -> Digest:
-    """Names all that was asked for, whatever roster and keys there were at the time."""
-    parties = sorted(rows)
-    values: dict[str, Value] = {
-        "body": octets(encode_query(query)),
-        "parties": tuple(parties),
-        "rows": np.array([rows[party] for party in parties], np.int64),
-        "terms": repr(terms),
-    }
+def digest_of_asked(query: MaskedQuery, terms: Terms) -> Digest:
+    """Names what is asked for, whoever is asked, under whatever roster and keys."""
+    values: dict[str, Value] = {"body": octets(encode_query(query)), "terms": repr(terms)}
     return digest_of(encode_values("asked", values))

@@ -8,7 +8,7 @@ from protocols.ids import Digest, digest_of
 
 
 class BlobSource(Protocol):
-    """Where pieces of published files come from; called from the session server's thread."""
+    """Where pieces of published files come from; called from the session port's thread."""
 
     def size(self, digest: Digest) -> int | None:
         """Bytes of the file; None when no such file is published."""

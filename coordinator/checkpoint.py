@@ -65,6 +65,16 @@ class RunFolder:
                 "another with --out."
             ) from error
 
+    def check_zoo(self, job: Job | GroupedJob, zoo_digest: str) -> None:
+        """Make sure that this is the run of a job with this zoo, whoever the providers were.
+
+        Raises:
+            InputError: It is another's, or the folder holds no run.
+        """
+        if not self._job.is_file():
+            raise InputError(f"{self.path} holds no run; give the folder that --out named.")
+        self._check_claim({"id": job.id, "zoo_digest": zoo_digest}, f"zoo {job.zoo}", resume=True)
+
     def load(self) -> Tensors | None:
         """Return the last checkpoint, None before the first.
 

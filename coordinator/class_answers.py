@@ -1,5 +1,6 @@
 """All that providers have answered in a job of grouped closures, over all rounds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,7 +9,9 @@ import numpy.typing as npt
 import torch
 
 from coordinator.holdings import Counts
-from coordinator.named_tensors import Tensors
+from coordinator.named_tensors import Tensors, prefixed, unprefixed
+from coordinator.output_sums import OutputSums
+from protocols.ids import ProviderId
 from synlearn.mre.classification_training import GatheredClasses
 
 Float64 = npt.NDArray[np.float64]
@@ -17,12 +20,10 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(slots=True)
 class ClassAnswers:
-    """Sums over all providers; for k classes of data, m models, and t tasks so far.
+    """For k classes of data, m models, and t tasks so far.
 
     Attributes:
-        known: (m,) bool, for which models the next two have been asked.
-        soft: (k, m, z) float64, sums of the models' output probabilities over each class's rows.
-        hard: (k, m, z) int64, how often each output was the largest.
+        outputs: What the models say about each class.
         tasks: (t, w) int64 positions of classes.
         score: (levels, t, m) float64, v_valid, higher is better; NaN where it was not asked for.
         features: (n, w, f) float32, mean feature of each class in each target dataset.
@@ -30,9 +31,7 @@ class ClassAnswers:
         feature_level: (n,) int64, the level of v_valid that is nearest to its number of examples.
     """
 
-    known: npt.NDArray[np.bool_]
-    soft: Float64
-    hard: Counts
+    outputs: OutputSums
     tasks: Counts
     score: Float64
     features: Float32
@@ -54,9 +53,7 @@ class ClassAnswers:
             levels: Numbers of examples that v_valid is measured for, or 1.
         """
         return cls(
-            known=np.zeros(models, bool),
-            soft=np.zeros((classes, models, outputs)),
-            hard=np.zeros((classes, models, outputs), np.int64),
+            outputs=OutputSums(classes, models, outputs),
             tasks=np.empty((0, ways), np.int64),
             score=np.empty((levels, 0, models)),
             features=np.empty((0, ways, width), np.float32),
@@ -64,14 +61,9 @@ class ClassAnswers:
             feature_level=np.empty(0, np.int64),
         )
 
-    def add_outputs(self, models: Counts, soft: Float64, hard: Counts) -> None:
-        """Put in what some models say about all classes, (k, models, z) each."""
-        self.soft[:, models], self.hard[:, models] = soft, hard
-        self.known[models] = True
-
     def add_tasks(self, tasks: Counts, models: Counts, score: Float64) -> None:
         """Append tasks, (t', w), and the scores of some models for them, (levels, t', models)."""
-        rows = np.full((len(self.score), len(tasks), len(self.known)), np.nan)
+        rows = np.full((len(self.score), len(tasks), self.score.shape[2]), np.nan)
         rows[:, :, models] = score
         self.tasks = np.concatenate([self.tasks, tasks])
         self.score = np.concatenate([self.score, rows], axis=1)
@@ -82,15 +74,17 @@ class ClassAnswers:
         self.feature_task = np.concatenate([self.feature_task, task])
         self.feature_level = np.concatenate([self.feature_level, level])
 
-    def gathered(self, labels: str) -> GatheredClasses:
+    def gathered(self, labels: str, providers: Iterable[ProviderId]) -> GatheredClasses:
         """What the metric learns from.
 
         Args:
             labels: Whether p(z | y) is a mean probability, "soft", or a share of hard predictions,
                 "hard".
+            providers: Whose rows p(z | y) is taken from.
         """
-        sums = self.soft if labels == "soft" else self.hard.astype(np.float64)
-        mass = self.hard.sum(axis=2, keepdims=True)
+        outputs = self.outputs.total(providers)
+        sums = outputs.soft if labels == "soft" else outputs.hard.astype(np.float64)
+        mass = outputs.hard.sum(axis=2, keepdims=True)
         share = np.divide(sums, mass, out=np.full_like(sums, np.nan), where=mass > 0)
         return GatheredClasses(
             v_star=torch.from_numpy(-self.score),
@@ -103,11 +97,13 @@ class ClassAnswers:
 
     def tensors(self) -> Tensors:
         """As named tensors; `restore` takes them back."""
-        return {name: torch.from_numpy(getattr(self, name)) for name in self.__slots__}
+        arrays = {name: torch.from_numpy(getattr(self, name)) for name in self.__slots__[1:]}
+        return arrays | prefixed("outputs.", self.outputs.tensors())
 
     def restore(self, tensors: Tensors) -> None:
         """Become what `tensors` was called on."""
-        for name in self.__slots__:
+        self.outputs.restore(unprefixed("outputs.", tensors))
+        for name in self.__slots__[1:]:
             found = tensors[name].numpy()
             now: npt.NDArray[np.generic] = getattr(self, name)
             if found.dtype != now.dtype or found.ndim != now.ndim:

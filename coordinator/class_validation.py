@@ -6,59 +6,22 @@ all rows. The accuracy of re-trained heads needs two: sums over half of each pro
 for up to 256 tasks at once, counts over the other half. LEEP needs one.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from coordinator.class_questions import ClassQuestions
 from coordinator.grouped_job import Validation
 from coordinator.holdings import Counts, Holdings
+from coordinator.output_sums import Outputs, OutputSums
 from coordinator.questions import Questions
-from protocols.ids import ProviderId, QueryId
-from protocols.queries import (
-    Answer,
-    ClassOutputs,
-    HeadCorrect,
-    HeadStatistics,
-    LeepLikelihood,
-    Query,
-    packed_length,
-)
-from protocols.queries.spec import MAX_ENTRIES, MAX_TASKS
-from synlearn.errors import InputError
+from coordinator.step_ids import StepIds
+from protocols.ids import ProviderId
+from protocols.queries import Answer, Query, packed_length
 from synlearn.validation import few_shot_accuracy, head_accuracy, leep
 
 Float64 = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """What m models say about the rows of all k classes, summed over the providers.
-
-    Attributes:
-        soft: (k, m, z) float64 sums of probabilities.
-        hard: (k, m, z) int64 counts of predictions.
-    """
-
-    soft: Float64
-    hard: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What one provider is asked about some tasks.
-
-    Attributes:
-        tasks: Positions of the tasks that have a class of its.
-        classes: Positions of all their classes.
-        local: (tasks, w) int32, the same tasks as indices into `classes`.
-    """
-
-    tasks: Counts
-    classes: Counts
-    local: npt.NDArray[np.int32]
 
 
 class ClassValidation:
@@ -68,10 +31,8 @@ class ClassValidation:
         settings: The job's [validation].
         holdings: Who has which classes.
         questions: The way to the providers.
-        ids: Of the questions to come, rising.
-
-    Raises:
-        InputError: One provider has too many classes for one question.
+        ids: Of the questions to come.
+        asked_of: Who of them is asked; None for all. Questions are put as if all were.
     """
 
     def __init__(
@@ -79,32 +40,42 @@ class ClassValidation:
         settings: Validation,
         holdings: Holdings,
         questions: Questions,
-        ids: Iterator[QueryId],
+        ids: StepIds,
+        asked_of: Collection[ProviderId] | None = None,
     ) -> None:
         self._settings = settings
         self._holdings = holdings
         self._questions = questions
         self._ids = ids
-        self._widest = int((holdings.rows > 0).sum(axis=1).max())
+        self._asked = ClassQuestions(settings, holdings)
+        self._asked_of = frozenset(holdings.providers if asked_of is None else asked_of)
 
-    def outputs(self, models: Sequence[str], outputs: int) -> Outputs:
-        """What models say about the rows of every class.
+    def outputs(self, sums: OutputSums, models: Counts, digests: Sequence[str], room: int) -> None:
+        """Ask what models say about the rows of every class; nobody is asked of a model twice.
 
         Args:
-            models: Digests.
-            outputs: Room for outputs.
+            sums: What is known; the answers are put in.
+            models: Positions of the models.
+            digests: Of all models, by position.
+            room: For outputs of one model.
         """
-        shape = (len(self._holdings.classes), len(models), outputs)
-        found = Outputs(np.zeros(shape), np.zeros(shape, np.int64))
-        every = np.arange(shape[0])
-        for part in _chunks(len(models), MAX_ENTRIES // (self._widest * outputs)):
-            own = tuple(models[part])
-            asked = self._of_holders(every, partial(ClassOutputs, own, outputs=outputs))
+        providers, every = self._holdings.providers, np.arange(len(self._holdings.classes))
+        held = [self._holdings.held_by(place, every) for place in range(len(providers))]
+        lacking = [
+            sums.unknown(name, own, models) for name, own in zip(providers, held, strict=True)
+        ]
+        for part in self._asked.output_parts(max(map(len, lacking)), room):
+            asked = {
+                providers[place]: self._asked.outputs_of(
+                    place, tuple(digests[model] for model in own[part]), room
+                )
+                for place, own in enumerate(lacking)
+                if len(own[part]) and len(held[place])
+            }
             for place, answer in self._ask(asked):
-                held = self._holdings.held_by(place, every)
-                found.soft[held, part] += answer["sums"].transpose(1, 0, 2)
-                found.hard[held, part] += answer["hard"].transpose(1, 0, 2)
-        return found
+                soft, hard = (answer[name].transpose(1, 0, 2) for name in ("sums", "hard"))
+                own = lacking[place][part]
+                sums.add(providers[place], held[place], own, Outputs(soft, hard))
 
     def few_shot_scores(self, models: Sequence[str], tasks: Counts, seed: Sequence[int]) -> Float64:
         """Expected accuracy of few-shot heads, (levels, t, m); higher is better.
@@ -113,11 +84,14 @@ class ClassValidation:
             models: Digests.
             tasks: (t, w) positions of classes.
             seed: Of the synthetic rows, the same for all models.
+
+        Raises:
+            InputError: One provider has too many classes for one question.
         """
         settings = self._settings
         found = np.empty((len(settings.examples), len(tasks), len(models)))
         classes = np.unique(tasks)
-        for part in self._handfuls(models):
+        for part in self._asked.statistics_parts(len(models)):
             sums = self._statistics(tuple(models[part]), classes, halves=False)
             found[:, :, part] = few_shot_accuracy.combine(
                 [sums],
@@ -144,15 +118,15 @@ class ClassValidation:
             seed: Of the synthetic rows.
 
         Raises:
-            InputError: Nobody else has rows of a task's class.
+            InputError: Nobody else has rows of a task's class; or as `few_shot_scores`.
         """
         settings = self._settings
         found = np.empty((len(settings.examples), len(tasks), len(models)))
         classes = np.unique(tasks)
         local = np.arange(tasks.shape[1])[None]
-        for part in self._handfuls(models):
+        for part in self._asked.statistics_parts(len(models)):
             own = tuple(models[part])
-            answers = dict(self._ask(self._statistics_of(own, classes, halves=False)))
+            answers = dict(self._ask(self._asked.statistics(own, classes, halves=False)))
             total = self._summed(len(own), classes, answers)
             for number, (task, owner) in enumerate(zip(tasks, owners, strict=True)):
                 its = np.searchsorted(self._holdings.held_by(owner, classes), task)
@@ -177,9 +151,12 @@ class ClassValidation:
         Args:
             models: Digests.
             tasks: (t, w) positions of classes.
+
+        Raises:
+            InputError: As `few_shot_scores`.
         """
         found = np.empty((len(tasks), len(models)))
-        for part in self._handfuls(models):
+        for part in self._asked.statistics_parts(len(models)):
             own = tuple(models[part])
             sums = self._statistics(own, np.unique(tasks), halves=True)
             heads = head_accuracy.solve_heads([sums], tasks)
@@ -193,21 +170,19 @@ class ClassValidation:
         Args:
             models: Digests.
             tasks: (t, w) positions of classes.
-            soft: (k, m, z), from `outputs`.
+            soft: (k, m, z), the sums of these models' output probabilities.
         """
         found = np.empty((len(tasks), len(models)))
-        for part in _chunks(len(models), self._settings.models_per_question):
+        for part in self._asked.likelihood_parts(len(models)):
             own = tuple(models[part])
             tables = leep.conditional_tables([soft[:, part].transpose(1, 0, 2)], tasks)
             sums, rows = np.zeros(tables.shape[:3]), np.zeros_like(self._holdings.rows)
-            for parts in self._parts(tasks, tables[:, 0].size):
-                asked: dict[ProviderId, Query] = {
-                    provider: LeepLikelihood(
-                        own, self._names(about.classes), about.local, tables[:, about.tasks]
-                    )
+            for parts in self._asked.task_parts(tasks, tables[:, 0].size):
+                asked = {
+                    provider: self._asked.likelihood(own, about, tables)
                     for provider, about in parts.items()
                 }
-                for place, answer in self._ask(asked):
+                for place, answer in self._ask(asked, of_answers=True):
                     about = parts[self._holdings.providers[place]]
                     sums[:, about.tasks] += answer["sums"]
                     rows[place, about.classes] = answer["rows"]
@@ -215,31 +190,12 @@ class ClassValidation:
             found[:, part] = leep.combine([pooled], tasks)
         return found
 
-    def _handfuls(self, models: Sequence[str]) -> Iterator[slice]:
-        """Parts of the models that one question about sums of products has room for."""
-        most = MAX_ENTRIES // (self._widest * packed_length(self._settings.width))
-        if most == 0:
-            raise InputError(
-                f"[validation] width is {self._settings.width}, too large for a provider of "
-                f"{self._widest} classes; lower it."
-            )
-        return _chunks(len(models), min(most, self._settings.models_per_question))
-
     def _statistics(
         self, models: tuple[str, ...], classes: Counts, *, halves: bool
     ) -> head_accuracy.FeatureSums:
         """Sums over all rows of some classes, or half A of them, over all providers."""
-        asked = self._statistics_of(models, classes, halves=halves)
+        asked = self._asked.statistics(models, classes, halves=halves)
         return self._summed(len(models), classes, dict(self._ask(asked)))
-
-    def _statistics_of(
-        self, models: tuple[str, ...], classes: Counts, *, halves: bool
-    ) -> dict[ProviderId, Query]:
-        settings = self._settings
-        return self._of_holders(
-            classes,
-            lambda held: HeadStatistics(models, held, settings.width, settings.unit_length, halves),
-        )
 
     def _summed(
         self, models: int, classes: Counts, answers: Mapping[int, Answer]
@@ -265,69 +221,28 @@ class ClassValidation:
         """Counts over half B of the rows, over all providers."""
         correct = np.zeros((len(models), *tasks.shape), np.int64)
         rows = np.zeros_like(self._holdings.rows)
-        for parts in self._parts(tasks, heads.weights[:, 0].size):
-            asked: dict[ProviderId, Query] = {
-                provider: HeadCorrect(
-                    models,
-                    self._names(about.classes),
-                    self._settings.unit_length,
-                    about.local,
-                    heads.weights[:, about.tasks],
-                    heads.biases[:, about.tasks],
-                )
+        for parts in self._asked.task_parts(tasks, heads.weights[:, 0].size):
+            asked = {
+                provider: self._asked.correct(models, about, heads)
                 for provider, about in parts.items()
             }
-            for place, answer in self._ask(asked):
+            for place, answer in self._ask(asked, of_answers=True):
                 about = parts[self._holdings.providers[place]]
                 correct[:, about.tasks] += answer["correct"]
                 rows[place, about.classes] = answer["rows"]
         return head_accuracy.CorrectCounts(correct, rows.sum(axis=0))
 
-    def _ask(self, asked: dict[ProviderId, Query]) -> Iterator[tuple[int, Answer]]:
-        """Ask; give each answer with its provider's position, rising."""
-        place = {provider: number for number, provider in enumerate(self._holdings.providers)}
-        for provider, answer in self._questions.ask(next(self._ids), asked).items():
-            yield place[provider], answer
-
-    def _of_holders(
-        self, classes: Counts, query: Callable[[tuple[str, ...]], Query]
-    ) -> dict[ProviderId, Query]:
-        """A question for each provider that holds any of the classes, about those."""
-        return {
-            self._holdings.providers[place]: query(
-                self._names(self._holdings.held_by(place, classes))
-            )
-            for place in self._holdings.holders(classes).tolist()
-        }
-
-    def _parts(self, tasks: Counts, entries: int) -> Iterator[dict[ProviderId, _Part]]:
-        """Divide tasks into questions, for each provider those with a class that it holds.
-
-        Each provider reads its rows once for each question, so it has as few as can be.
+    def _ask(
+        self, asked: Mapping[ProviderId, Query], *, of_answers: bool = False
+    ) -> Iterator[tuple[int, Answer]]:
+        """Ask; give each answer with its provider's position, rising.
 
         Args:
-            tasks: (t, w).
-            entries: Numbers that a question has for each task.
+            asked: The questions, as they would be put to all.
+            of_answers: Whether they are made from answers.
         """
-        size = max(1, min(MAX_TASKS, MAX_ENTRIES // entries))
-        own = {
-            provider: np.flatnonzero((rows[tasks] > 0).any(axis=1))
-            for provider, rows in zip(self._holdings.providers, self._holdings.rows, strict=True)
-        }
-        for start in range(0, max(map(len, own.values())), size):
-            found: dict[ProviderId, _Part] = {}
-            for provider, all_of_it in own.items():
-                chosen = all_of_it[start : start + size]
-                if len(chosen):
-                    classes, local = np.unique(tasks[chosen], return_inverse=True)
-                    shaped = local.reshape(-1, tasks.shape[1]).astype(np.int32)
-                    found[provider] = _Part(chosen, classes, shaped)
-            yield found
-
-    def _names(self, classes: Counts) -> tuple[str, ...]:
-        return tuple(self._holdings.classes[position] for position in classes.tolist())
-
-
-def _chunks(count: int, size: int) -> Iterator[slice]:
-    size = max(1, size)
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+        query_id = self._ids.of_answers() if of_answers else next(self._ids)
+        place = {provider: number for number, provider in enumerate(self._holdings.providers)}
+        own = {provider: query for provider, query in asked.items() if provider in self._asked_of}
+        for provider, answer in self._questions.ask(query_id, own).items():
+            yield place[provider], answer

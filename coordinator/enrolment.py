@@ -1,11 +1,13 @@
 """Whether the providers can answer what a job is going to ask, found out before it asks."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from coordinator.grouped_job import GroupedJob
 from coordinator.holdings import Holdings
 from coordinator.job import Job
-from coordinator.questions import Phase, Questions
+from coordinator.questions import Phase, Questions, WrongAnswer
+from coordinator.session_questions import ProvidersGone, QueryRefused
 from protocols.ids import ProviderId, QueryId
 from protocols.queries import Answer, Describe, class_counts
 from synlearn.errors import InputError
@@ -55,15 +57,69 @@ def ask_for_holdings(
     described = _described(providers, questions)
     held = {provider: class_counts(answer) for provider, answer in described.items()}
     for provider, answer in described.items():
-        own = tuple(answer["input_shape"].tolist())
-        if own != shape:
-            raise InputError(
-                f"provider {provider} has images of shape {own}, but the zoo's models take "
-                f"{shape}; leave it out, or use another zoo."
-            )
+        if misfit := _misfit(answer, shape):
+            raise InputError(f"provider {provider} {misfit}; leave it out, or use another zoo.")
         if job.pretraining.mode != "off":
             _check_triplets(job, provider, held[provider])
     return Holdings.of(held)
+
+
+class Newcomers(NamedTuple):
+    """Providers that came while a job runs.
+
+    Attributes:
+        held: What those hold who can enter: rows by class.
+        why_not: Why others cannot, a clause for each.
+    """
+
+    held: dict[ProviderId, dict[str, int]]
+    why_not: dict[ProviderId, str]
+
+
+def ask_newcomers(
+    providers: Collection[ProviderId],
+    shape: tuple[int, ...],
+    questions: Questions,
+    *,
+    round_: int,
+    timeout: float,
+) -> Newcomers:
+    """Ask providers that may enter which classes they hold; whatever they say, the job goes on.
+
+    Args:
+        providers: Who came.
+        shape: Channels, height and width of the images that the models take.
+        questions: The way to the providers.
+        round_: Of learning, with which they enter.
+        timeout: Seconds that they have.
+
+    Raises:
+        SessionsStopped: As `Questions.ask`.
+    """
+    query_id = QueryId(Phase.DESCRIBE, 1 + round_, 0)
+    found = Newcomers({}, {})
+    described: dict[ProviderId, Answer] = {}
+    while left := sorted(set(providers) - found.why_not.keys() - described.keys()):
+        try:
+            described = questions.ask(query_id, dict.fromkeys(left, Describe()), timeout)
+        except ProvidersGone as gone:
+            found.why_not.update(gone.why)
+        except QueryRefused as refused:
+            found.why_not[refused.provider] = f"it does not say what it holds: {refused.sentence}"
+        except WrongAnswer as wrong:
+            found.why_not[wrong.provider] = str(wrong)
+    for provider, answer in described.items():
+        if misfit := _misfit(answer, shape):
+            found.why_not[provider] = f"it {misfit}"
+        else:
+            found.held[provider] = class_counts(answer)
+    return found
+
+
+def _misfit(answer: Answer, shape: tuple[int, ...]) -> str:
+    """What is wrong with a provider's images; empty if nothing."""
+    own = tuple(answer["input_shape"].tolist())
+    return "" if own == shape else f"has images of shape {own}, but the zoo's models take {shape}"
 
 
 def _described(providers: Collection[ProviderId], questions: Questions) -> dict[ProviderId, Answer]:

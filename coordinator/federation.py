@@ -6,15 +6,16 @@ import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.admission import TokenAdmission
-from coordinator.blobs import MemoryBlobs
+from coordinator.admission import RosterAdmission
+from coordinator.blobs import BlobSource
 from coordinator.embedded_trust import MASKED_ONLY, embedded_trust
-from coordinator.joining import JobTrust, join
+from coordinator.joining import JobTrust
 from coordinator.session_events import SessionEvent
+from coordinator.session_questions import LEFT
 from coordinator.session_server import ProvidersMissing, SessionServer, SessionsStopped
 from protocols.ids import JobId, ProviderId
 from synlearn.errors import InputError
@@ -22,23 +23,40 @@ from synlearn.errors import InputError
 Share = Mapping[str, int | str]
 """What an embedded provider holds: the fields of a share in `provider/embedded_data.py`."""
 
-_LOOK_AGAIN = 0.5
-"""Seconds between two looks at whether a worker has died while others are waited for."""
-
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFederation:
-    """A federation under way.
+    """A federation under way: a `coordinator.membership.Membership`.
 
     Attributes:
         server: The coordinator's end of the sessions.
-        trust: With which masked questions are asked.
+        trust: Under the one roster there is.
         workers: Process ids of the workers.
+        died: Why, once one of them has ended before its time.
     """
 
     server: SessionServer
     trust: JobTrust
     workers: tuple[int, ...]
+    died: Sequence[str]
+
+    def expected(self) -> frozenset[ProviderId]:
+        """All providers."""
+        return frozenset(self.trust.manifest.participants)
+
+    def young(self) -> frozenset[ProviderId]:
+        """Nobody: all are of the first roster."""
+        return frozenset()
+
+    def present(self) -> frozenset[ProviderId]:
+        """Who has an open session; SessionsStopped once a worker has died."""
+        if self.died:
+            raise SessionsStopped(self.died[0])
+        return self.server.connected()
+
+    def gone(self) -> Mapping[ProviderId, str]:
+        """Who left; no embedded provider has an owner, but the session knows of them."""
+        return dict.fromkeys(self.server.left(), LEFT)
 
     def peak_memory(self) -> int:
         """Bytes: the sum of the largest resident sizes of this process and of the workers."""
@@ -49,12 +67,11 @@ class EmbeddedFederation:
 def embedded_federation(
     job: JobId,
     shares: Mapping[ProviderId, Share],
-    blobs: MemoryBlobs,
+    blobs: BlobSource,
     *,
     folder: Path,
     seed: int,
     workers: int,
-    join_timeout: float,
     on_event: Callable[[SessionEvent], None],
     masked: Collection[str] = MASKED_ONLY,
     min_parties_per_class: int = 2,
@@ -68,14 +85,13 @@ def embedded_federation(
         folder: Where the nodes keep their ledgers; a run that is resumed finds them again.
         seed: From which the nodes' secrets are made.
         workers: How many processes, at most one a provider.
-        join_timeout: Seconds until all nodes must have joined.
         on_event: Told what happens to the sessions.
         masked: Functions whose answers travel under masks; all others travel plain.
         min_parties_per_class: The nodes' floor: fewest parties with rows in each class of a sum.
 
     Raises:
         InputError: The folder's ledgers are those of another number of processes.
-        ProvidersMissing: Naming those that did not join in time.
+        SessionsStopped: A worker died.
     """
     workers = min(workers, len(shares))  # one without a node would end at once
     _check_workers(folder, workers)
@@ -88,7 +104,10 @@ def embedded_federation(
 
     trust = embedded_trust(job, shares, fresh=secrets.token_bytes, masked=masked)
     tokens = {provider: secrets.token_bytes(32) for provider in shares}
-    server = SessionServer(job, TokenAdmission(tokens), blobs, on_event=tell)
+    admission = RosterAdmission(
+        tokens, trust.job.identity.public, lambda: trust.job.roster, names_in_certificates=False
+    )
+    server = SessionServer(job, admission, blobs, on_event=tell)
     port = server.start()
     providers = sorted(shares)
     processes = []
@@ -101,6 +120,7 @@ def embedded_federation(
                 "seed": seed,
                 "min_parties_per_class": min_parties_per_class,
                 "authority": trust.authority.hex(),
+                "coordinator": trust.job.identity.public.hex(),
                 "roster": trust.roster.encode().hex(),
                 "nodes": [
                     {
@@ -114,9 +134,8 @@ def embedded_federation(
             }
             processes.append(_start_worker(spec, folder / f"worker-{index}.log"))
             _watch(processes[-1], f"worker-{index}", server, stopping, died)
-        _wait_for(providers, server, join_timeout, died)
-        join(server, trust.job, providers, join_timeout)
-        yield EmbeddedFederation(server, trust.job, tuple(process.pid for process in processes))
+        pids = tuple(process.pid for process in processes)
+        yield EmbeddedFederation(server, trust.job, pids, died)
     except (SessionsStopped, ProvidersMissing) as error:
         if died:
             raise SessionsStopped(died[0]) from error
@@ -128,21 +147,6 @@ def embedded_federation(
             if process.stdin is not None:
                 process.stdin.close()
             process.wait(timeout=30)
-
-
-def _wait_for(
-    providers: Collection[ProviderId], server: SessionServer, timeout: float, died: Collection[str]
-) -> None:
-    """Wait until all have joined; no longer once a worker has died."""
-    left = timeout
-    while True:
-        pause = min(_LOOK_AGAIN, left)
-        try:
-            return server.wait_for(providers, pause)
-        except ProvidersMissing as missing:
-            left -= pause
-            if died or left <= 0:
-                raise ProvidersMissing(missing.missing, timeout) from None
 
 
 def _watch(

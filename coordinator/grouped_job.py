@@ -13,21 +13,35 @@ from synlearn.settings import as_table, setting
 
 @dataclass(frozen=True)
 class GroupedProviders:
-    """[providers]: who takes part, in an embedded federation.
+    """[providers]: who takes part.
 
     Attributes:
-        pool: The images, one file (`synlearn zoo build mixed` makes it).
+        pool: The images of an embedded federation, one file (`synlearn zoo build mixed` makes it).
         split: The manifest that says who holds which classes of it.
         profile: The nodes' policy.
         min_parties_per_class: The nodes' floor: fewest parties with rows in each class of a sum.
         dropouts: How many holders of one class may be lost without a sum falling below the floor.
     """
 
-    pool: Path = setting()
-    split: Path = setting()
+    pool: Path | None = setting(None)
+    split: Path | None = setting(None)
     profile: str = setting("open", choices=("open",))
     min_parties_per_class: int = setting(2, low=1, high=1000)
     dropouts: int = setting(1, low=0, high=1000)
+
+    @property
+    def places(self) -> tuple[Path, Path]:
+        """Pool and split of an embedded federation.
+
+        Raises:
+            InputError: The job names none.
+        """
+        if self.pool is None or self.split is None:
+            raise InputError(
+                "[providers] names no pool or no split; an embedded federation needs both, a "
+                "deployed one is named by --federation."
+            )
+        return self.pool, self.split
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,18 @@ class GroupedMetric:
 
 
 @dataclass(frozen=True)
+class GroupedSession(Session):
+    """[session]: how long the coordinator waits, and for how many it does not.
+
+    Attributes:
+        absent_most: How many of the expected providers may be missing when the job begins, or
+            leave; of none is it made a condition which.
+    """
+
+    absent_most: int = setting(0, low=0, high=1000)
+
+
+@dataclass(frozen=True)
 class GroupedJob:
     """One run of Algorithm 1 for grouped closures.
 
@@ -163,12 +189,17 @@ class GroupedJob:
     validation: Validation = field(default_factory=Validation)
     metric: GroupedMetric = field(default_factory=GroupedMetric)
     fusion: Fusion = field(default_factory=Fusion)
-    session: Session = field(default_factory=Session)
+    session: GroupedSession = field(default_factory=GroupedSession)
 
     @property
     def id(self) -> JobId:
-        """Name of the job on the wire: derived from every setting that is not a place."""
+        """Name of the job on the wire: derived from every setting that says what is asked.
+
+        So places are left out, and how many may be absent: a job that stopped for want of
+        providers can be allowed more of them, and resumed.
+        """
         table = as_table(self)
+        del table["session"]["absent_most"]
         places = table["providers"] | {"pool": "", "split": ""}
         return job_id_of(table | {"closure": "grouped", "zoo": "", "providers": places})
 
@@ -179,9 +210,12 @@ class GroupedJob:
 
     def relative_to(self, folder: Path) -> Self:
         """Return the job with its relative paths taken from here."""
-        providers = replace(
-            self.providers, pool=folder / self.providers.pool, split=folder / self.providers.split
-        )
+        places = {
+            name: folder / place
+            for name in ("pool", "split")
+            if (place := getattr(self.providers, name)) is not None
+        }
+        providers = replace(self.providers, **places)
         return replace(self, zoo=folder / self.zoo, providers=providers)
 
 

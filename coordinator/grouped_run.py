@@ -1,9 +1,7 @@
 """Algorithm 1 for grouped closures: what each step asks, and what becomes of the answers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from itertools import count
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +11,8 @@ from coordinator.aggregation_question import Terms
 from coordinator.blobs import MemoryBlobs
 from coordinator.checkpoint import RunFolder
 from coordinator.class_validation import ClassValidation
+from coordinator.company import company
+from coordinator.drawing import environment_of, target_batches
 from coordinator.grouped_job import GroupedJob
 from coordinator.grouped_state import GroupedState, grouped_state_tensors
 from coordinator.holdings import Counts
@@ -20,7 +20,8 @@ from coordinator.metric_learning import update_learner
 from coordinator.pretraining import FeaturePretraining
 from coordinator.progress import Progress
 from coordinator.questions import Phase, Questions
-from coordinator.target_datasets import Batch, batches, draw_pairs
+from coordinator.step_ids import StepIds
+from coordinator.target_datasets import Batch
 from protocols.errors import Code
 from protocols.ids import MAX_PART, ProviderId, QueryId
 from protocols.masked import MaskedQuery
@@ -36,8 +37,8 @@ from synlearn.mre.pretraining import HingeSum
 from synlearn.validation import nce
 from synlearn.zoo.class_specification import Generator
 
-_TARGETS, _SYNTHETIC = 2, 3
-"""Keep these draws apart from each other, the environment's (0) and the updates' (1)."""
+_SYNTHETIC = 3
+"""Keeps these draws apart from others of the seed; see `drawing`."""
 _FIRST_MASKED = 2**24
 """Last number of the id of a round's first masked question; plain ones come before."""
 _QUESTIONS = 8
@@ -61,6 +62,22 @@ class Masked(Protocol):
 
     def acknowledge(self, up_to: QueryId) -> None:
         """Everything up to this id is in a checkpoint on disk."""
+        ...
+
+
+class Attendants(Protocol):
+    """Who takes part; `coordinator.roll_call` knows."""
+
+    def begin_round(self, state: GroupedState) -> None:
+        """Fix the participants of the next round of learning, unless they are; on disk then."""
+        ...
+
+    def gone(self, among: Collection[ProviderId]) -> Mapping[ProviderId, str]:
+        """Who of some providers will not come back, and why."""
+        ...
+
+    def caught_up(self, state: GroupedState) -> bool:
+        """Whether there was a later roster, which all participants have taken now."""
         ...
 
 
@@ -93,6 +110,7 @@ class GroupedRun:
         blobs: Where files for the providers are published.
         folder: Where checkpoints go.
         progress: Told about every step.
+        attendants: Who takes part.
 
     Raises:
         InputError: The providers hold too few classes.
@@ -109,6 +127,7 @@ class GroupedRun:
         blobs: MemoryBlobs,
         folder: RunFolder,
         progress: Progress,
+        attendants: Attendants,
     ) -> None:
         self._job = job
         self._models = models
@@ -118,22 +137,16 @@ class GroupedRun:
         self._blobs = blobs
         self._folder = folder
         self._progress = progress
+        self._attendants = attendants
         self._pretraining = FeaturePretraining(
             job.pretraining,
-            state.holdings.providers,
+            state.participants,
             state,
             questions=questions,
             blobs=blobs,
             progress=progress,
         )
-        holders = job.providers.min_parties_per_class + job.providers.dropouts
-        self._environment = ClassEnvironment(
-            state.holdings.classes,
-            state.holdings.drawable(holders, job.learning.k_most),
-            job.learning.ways,
-            len(models.digests),
-            job.seed,
-        )
+        self._environment()  # to find out now whether there can be one
 
     @property
     def pretraining_left(self) -> bool:
@@ -154,22 +167,29 @@ class GroupedRun:
         self._pretraining.update(parts)
 
     def sample_tasks_and_models(self) -> ClassSample:
-        """Draw tasks of classes with enough holders, and models; nobody is asked (line 8)."""
+        """Draw tasks of classes with enough holders, and models (line 8).
+
+        Nobody is asked, but for those who enter with this round.
+        """
         settings = self._job.learning
-        return self._environment.sample(
+        self._attendants.begin_round(self._state)
+        return self._environment().sample(
             self._state.learning_rounds, settings.tasks_per_round, settings.models_per_round
         )
 
     def validate(self, sample: ClassSample) -> None:
         """Ask how reusable the sampled models are for the sampled tasks (line 9)."""
         settings, answers = self._job.validation, self._state.answers
+        participants, step = self._state.participants, self._state.learning_rounds
         validation = ClassValidation(
-            settings, self._state.holdings, self._questions, self._plain_ids()
+            settings,
+            self._state.holdings,
+            self._questions,
+            StepIds(Phase.LEARNING, step, self._state.repeats),
+            participants,
         )
-        new = sample.models[~answers.known[sample.models]]
-        if len(new):
-            found = validation.outputs(self._digests(new), self._models.outputs)
-            answers.add_outputs(new, found.soft, found.hard)
+        room, known = self._models.outputs, answers.outputs
+        validation.outputs(known, sample.models, self._models.digests, room)
         digests = self._digests(sample.models)
         if settings.function == "few_shot_accuracy":
             seed = [self._job.seed, _SYNTHETIC, self._state.learning_rounds]
@@ -177,27 +197,22 @@ class GroupedRun:
         elif settings.function == "head_accuracy":
             score = validation.head_scores(digests, sample.tasks)
         elif settings.function == "leep":
-            score = validation.leep_scores(digests, sample.tasks, answers.soft[:, sample.models])
+            soft = known.total(participants).soft[:, sample.models]
+            score = validation.leep_scores(digests, sample.tasks, soft)
         else:
-            score = nce.combine([answers.hard[:, sample.models].transpose(1, 0, 2)], sample.tasks)
+            hard = known.total(participants).hard[:, sample.models]
+            score = nce.combine([hard.transpose(1, 0, 2)], sample.tasks)
         answers.add_tasks(sample.tasks, sample.models, score)
-        self._progress.scored(self._state.learning_rounds, score.size, float(score.mean()))
+        self._progress.scored(step, score.size, float(score.mean()))
 
     def generate_target_datasets(self, sample: ClassSample) -> None:
         """Ask for sums of features of small samples of each task's classes, masked (line 10)."""
-        settings, state = self._job.learning, self._state
-        random = np.random.default_rng([self._job.seed, _TARGETS, state.learning_rounds])
-        pairs = draw_pairs(
-            sample.tasks,
-            draws=settings.draws,
-            least=settings.k_least,
-            most=settings.k_most,
-            random=random,
-        )
+        state, step = self._state, self._state.learning_rounds
+        pairs, asked = target_batches(self._job, state.holdings, sample.tasks, step)
         width = self._job.pretraining.features
         features = np.full((*pairs.classes.shape, width), np.nan)
         digest = self._blobs.publish(save_backbone(state.backbone))
-        for number, batch in enumerate(batches(pairs, state.holdings, width, random)):
+        for number, batch in enumerate(asked):
             result = self._sum(number, batch, digest)
             features[batch.pairs] = batch.means(result.answer["sums"], result.rows)
         self._blobs.withdraw(digest)
@@ -205,7 +220,7 @@ class GroupedRun:
         first = len(state.answers.tasks) - len(sample.tasks)
         level = nearest_level(pairs.instances[whole], self._job.validation.levels)
         state.answers.add_target_datasets(first + pairs.task[whole], level, features[whole])
-        self._progress.targets(state.learning_rounds, len(whole), len(pairs))
+        self._progress.targets(step, len(whole), len(pairs))
 
     def update_metric(self) -> None:
         """Minimise equation 3 on all that was gathered so far (line 11)."""
@@ -213,7 +228,7 @@ class GroupedRun:
         loss = update_learner(
             self._job,
             state.learner,
-            state.answers.gathered(self._job.metric.attention_labels),
+            state.gathered(self._job.metric.attention_labels),
             self._models.specifications,
             state.learning_rounds,
         )
@@ -235,35 +250,52 @@ class GroupedRun:
         return mre_model(self._job, self._state, self._models, self._state.learner.metric.cpu())
 
     def _sum(self, number: int, batch: Batch, backbone: str) -> MaskedSum:
-        """Ask for a batch of a round; where earlier runs have used up its attempts, once more.
+        """Ask for a batch of a round; once more where its attempts are spent, or the roster is old.
 
         An attempt is spent for good: it would be over the same rows and other survivors.
         """
-        last = (number + 1) * _QUESTIONS - 1
-        for question in range(number * _QUESTIONS, last):
+        step = self._state.learning_rounds
+        for again in range(_QUESTIONS - 1):
             try:
-                return self._ask(question, batch, backbone)
+                return self._ask(masked_id(step, number, again), batch, backbone)
             except AggregationFailed as error:
-                if not any(drop.code is Code.ATTEMPT_SPENT for drop in error.dropped.values()):
+                codes = {drop.code for drop in error.dropped.values()}
+                behind = Code.MANIFEST_NOT_TRUSTED in codes  # another job brought a later roster
+                if Code.ATTEMPT_SPENT not in codes and not (
+                    behind and self._attendants.caught_up(self._state)
+                ):
                     raise
-        return self._ask(last, batch, backbone)
+        return self._ask(masked_id(step, number, _QUESTIONS - 1), batch, backbone)
 
-    def _ask(self, question: int, batch: Batch, backbone: str) -> MaskedSum:
-        holdings, step = self._state.holdings, self._state.learning_rounds
+    def _ask(self, query_id: QueryId, batch: Batch, backbone: str) -> MaskedSum:
+        holdings, members = self._state.holdings, self._state.roll.members
+        participants = self._state.participants
+        here = frozenset(participants) - self._attendants.gone(participants).keys()
+
+        def rows(present: frozenset[ProviderId]) -> Mapping[ProviderId, Sequence[int]]:
+            asked = (holdings.providers[party] for party in batch.parties.tolist())
+            return batch.rows(holdings, company(present.intersection(asked), members), members)
+
         return self._masked.ask(
-            QueryId(Phase.LEARNING, step, _FIRST_MASKED + question * IDS),
+            query_id,
             batch.query(backbone, self._job.pretraining.features, holdings),
-            batch.rows(holdings),
+            rows(here),
             Terms(bound=float(batch.instances.max())),  # features are of length 1
-            again=partial(batch.rows, holdings),
+            again=rows,
         )
 
-    def _plain_ids(self) -> Iterator[QueryId]:
-        step = self._state.learning_rounds
-        return (QueryId(Phase.LEARNING, step, part) for part in count())
+    def _environment(self) -> ClassEnvironment:
+        """Of the round whose participants are fixed; classes need holders that count."""
+        holdings, members = self._state.holdings, self._state.roll.members
+        return environment_of(self._job, holdings.only(members), len(self._models.digests))
 
     def _digests(self, models: Counts) -> tuple[str, ...]:
         return tuple(self._models.digests[model] for model in models.tolist())
+
+
+def masked_id(step: int, batch: int, again: int = 0) -> QueryId:
+    """The id of a masked question: for a batch of a round, for the first time or once more."""
+    return QueryId(Phase.LEARNING, step, _FIRST_MASKED + (batch * _QUESTIONS + again) * IDS)
 
 
 def mre_model(
@@ -276,7 +308,7 @@ def mre_model(
     return ClassificationMRE(
         backbone=state.backbone,
         metric=metric,
-        learned=learned_classes(state.answers.gathered(job.metric.attention_labels)),
+        learned=learned_classes(state.gathered(job.metric.attention_labels)),
         provenance=Provenance(
             job=job.id,
             seed=job.seed,

@@ -17,12 +17,13 @@ from coordinator.named_tensors import (
     unprefixed,
 )
 from coordinator.pretraining import initial_backbone
+from coordinator.roll import Roll
 from protocols.ids import ProviderId
 from protocols.queries import pack_names
 from protocols.queries.describe import unpack_names
 from synlearn.errors import InputError
 from synlearn.mre.backbone import Backbone
-from synlearn.mre.classification_training import ClassificationLearner
+from synlearn.mre.classification_training import ClassificationLearner, GatheredClasses
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class GroupedState:
     Attributes:
         pretraining_rounds: Rounds of feature pre-training done.
         learning_rounds: Rounds of metric learning done.
-        holdings: Who has which classes.
+        holdings: Who has which classes, as the present phase began.
+        roll: Who of them, and of others, takes part.
         backbone: `g_mu`.
         backbone_optimiser: Adam, at the coordinator.
         answers: The providers' answers used for metric learning.
@@ -42,10 +44,26 @@ class GroupedState:
     pretraining_rounds: int
     learning_rounds: int
     holdings: Holdings
+    roll: Roll
     backbone: Backbone
     backbone_optimiser: torch.optim.Adam
     answers: ClassAnswers
     learner: ClassificationLearner
+
+    @property
+    def participants(self) -> tuple[ProviderId, ...]:
+        """Who is asked in the present phase, sorted."""
+        absent = set(self.roll.absent)
+        return tuple(name for name in self.holdings.providers if name not in absent)
+
+    @property
+    def repeats(self) -> int:
+        """How many of those with whom the present phase began are gone: 0 at first, then more."""
+        return len(self.holdings.providers) - len(self.participants)
+
+    def gathered(self, labels: str) -> GatheredClasses:
+        """What the metric learns from; see `ClassAnswers.gathered`."""
+        return self.answers.gathered(labels, self.participants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +83,16 @@ class Sizes:
     specification: tuple[int, ...]
 
 
-def initial_grouped_state(job: GroupedJob, holdings: Holdings, sizes: Sizes) -> GroupedState:
-    """Return the state before the first round, drawn from the job's seed."""
+def initial_grouped_state(
+    job: GroupedJob, holdings: Holdings, sizes: Sizes, roll: Roll | None = None
+) -> GroupedState:
+    """Return the state before the first round, drawn from the job's seed; all take part."""
     backbone = initial_backbone(job.pretraining, sizes.channels, job.seed)
     return GroupedState(
         pretraining_rounds=0,
         learning_rounds=0,
         holdings=holdings,
+        roll=roll or Roll(holdings.providers),
         backbone=backbone,
         backbone_optimiser=torch.optim.Adam(backbone.parameters()),
         answers=ClassAnswers.none(
@@ -95,6 +116,7 @@ def grouped_state_tensors(state: GroupedState) -> Tensors:
         "holdings.providers": torch.from_numpy(pack_names(holdings.providers).copy()),
         "holdings.classes": torch.from_numpy(pack_names(holdings.classes).copy()),
         "holdings.rows": torch.from_numpy(holdings.rows),
+        **prefixed("roll.", state.roll.tensors()),
         **prefixed("answers.", state.answers.tensors()),
         **prefixed("backbone.", state.backbone.state_dict()),
         **prefixed("metric.", learner.metric.state_dict()),
@@ -126,7 +148,8 @@ def _restored(job: GroupedJob, sizes: Sizes, tensors: Tensors) -> GroupedState:
     )
     rows = tensors["holdings.rows"].numpy().astype(np.int64)
     holdings = Holdings(tuple(map(ProviderId, providers)), classes, rows)
-    state = initial_grouped_state(job, holdings, sizes)
+    roll = Roll.of(unprefixed("roll.", tensors))
+    state = initial_grouped_state(job, holdings, sizes, roll)
     progress = tensors["progress"].tolist()
     state.pretraining_rounds, state.learning_rounds, state.learner.done = progress
     state.answers.restore(unprefixed("answers.", tensors))

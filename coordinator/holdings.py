@@ -1,6 +1,6 @@
-"""Who holds how many rows of which class: what the providers said when the job began."""
+"""Who holds how many rows of which class, as the providers have said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,6 +38,21 @@ class Holdings:
         rows = [[counts[provider].get(name, 0) for name in classes] for provider in providers]
         table = np.array(rows, np.int64).reshape(len(providers), len(classes))
         return cls(providers, classes, table)
+
+    def only(self, providers: Container[ProviderId]) -> "Holdings":
+        """The part of some providers; the classes stay, held or not."""
+        places = [place for place, name in enumerate(self.providers) if name in providers]
+        names = tuple(self.providers[place] for place in places)
+        return Holdings(names, self.classes, self.rows[places])
+
+    def joined_by(self, counts: Mapping[ProviderId, Mapping[str, int]]) -> "Holdings":
+        """The table with others' rows of the classes in it, in place of what these held before."""
+        rows = dict(zip(self.providers, self.rows, strict=True))
+        for provider, own in counts.items():
+            rows[provider] = np.array([own.get(name, 0) for name in self.classes], np.int64)
+        providers = tuple(sorted(rows))
+        table = np.array([rows[provider] for provider in providers], np.int64)
+        return Holdings(providers, self.classes, table.reshape(len(providers), len(self.classes)))
 
     def positions(self, names: Iterable[str]) -> list[int]:
         """Positions of classes in `classes`."""

@@ -85,7 +85,9 @@ class IsolatedLaunch:
 
         Raises:
             InputError: A provider cannot answer what is going to be asked.
+            TooManyAbsent: Somebody is not there; each task is one provider's alone.
         """
+        room.attendance.wait_for_all(list(self.shares))
         return save_mre(synergistic_learning(self._steps(room)), room.folder.model)
 
     def _steps(self, room: Room) -> Run:

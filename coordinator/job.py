@@ -6,6 +6,7 @@ from pathlib import Path
 from coordinator.grouped_job import GroupedJob
 from coordinator.job_sections import Pretraining, Session, job_id_of
 from protocols.ids import JobId
+from protocols.queries import MAX_DRAWN_ROWS
 from synlearn.errors import InputError
 from synlearn.settings import as_table, from_table, read_table, setting
 
@@ -44,6 +45,12 @@ class Learning:
     k: int = setting(10, low=1, high=10_000)
     draws: int = setting(8, low=1, high=1000)
     updates_per_round: int = setting(200, low=1, high=1_000_000)
+
+    def __post_init__(self) -> None:
+        if self.k * self.draws > MAX_DRAWN_ROWS:
+            raise InputError(
+                f"k x draws is {self.k * self.draws}; a question draws {MAX_DRAWN_ROWS} rows."
+            )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols.ids import JobId
-from protocols.queries import MAX_BATCH
+from protocols.queries import MAX_BATCH, QueryError, check_steps
 from synlearn.errors import InputError
 from synlearn.settings import setting
 
@@ -35,6 +35,11 @@ class Pretraining:
                 f"classes x rows_per_class is {batch}; triplets grow with its cube, keep it at "
                 f"{MAX_BATCH} or below."
             )
+        if self.mode == "update":
+            try:
+                check_steps(self.local_steps, batch)
+            except QueryError as error:
+                raise InputError(f"local_steps is {self.local_steps}: {error}.") from error
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from coordinator.grouped_job import GroupedJob
 from coordinator.launch import run_embedded
 from synlearn.datasets.mixed_pool_file import read_pool, write_pool
 from synlearn.evaluation.experiments.mixed_data import MixedData, prepare_mini
+from synlearn.evaluation.experiments.mixed_evaluation import shown_to
 from synlearn.evaluation.experiments.mixed_learned import Bench, LearnedScores, learned_methods
 from synlearn.evaluation.experiments.mixed_ranking import evaluate_methods
 from synlearn.evaluation.experiments.mixed_report import (
@@ -33,6 +34,11 @@ from synlearn.evaluation.experiments.mixed_report import (
     write_outputs,
 )
 from synlearn.evaluation.experiments.mixed_scores import DirectScores, measure_scores
+from synlearn.evaluation.experiments.mixed_similarity import (
+    Draws,
+    Similarities,
+    measure_similarities,
+)
 from synlearn.evaluation.results import Results
 from synlearn.fusion.storage import load_fusion
 from synlearn.mre.classification_model import ClassificationMRE
@@ -112,8 +118,14 @@ def _evaluate(plan: MiniPlan, data: MixedData, steps: StepBars) -> MixedRun:
     model = ClassificationMRE.load(folder)
     fusion = load_fusion(folder) if plan.job.fusion.folds else None
     ks = data.truth.ks
-    direct = _direct(plan.out, data, ks, steps)
-    bench = Bench(data.pool, data.tasks, data.specifications.select(data.test))
+    responses = [data.responses[model] for model in data.test]
+    outputs = ModelOutputs.of(
+        [own.features for own in responses], [own.probabilities for own in responses]
+    )
+    direct = _direct(plan.out, data, ks, outputs, steps)
+    specifications = data.specifications.select(data.test)
+    alike = _similarities(plan.out, data, ks, outputs, steps) if fusion is not None else None
+    bench = Bench(data.pool, data.tasks, specifications, alike)
     scores = {seed: LearnedScores(bench, model, fusion, seed) for seed in DRAWS}
     learned = learned_methods(scores, direct, fused=fusion is not None)
     qualities = evaluate_methods(direct, data.truth, learned, lambda: None)
@@ -133,19 +145,35 @@ def _evaluate(plan: MiniPlan, data: MixedData, steps: StepBars) -> MixedRun:
     )
 
 
-def _direct(out: Path, data: MixedData, ks: tuple[int, ...], steps: StepBars) -> DirectScores:
-    responses = [data.responses[model] for model in data.test]
+def _direct(
+    out: Path, data: MixedData, ks: tuple[int, ...], outputs: ModelOutputs, steps: StepBars
+) -> DirectScores:
     total = len(ks) * len(DRAWS) * len(data.tasks)
     return measure_scores(
         out / "direct-scores.safetensors",
         data.pool,
         data.tasks,
-        ModelOutputs.of(
-            [own.features for own in responses], [own.probabilities for own in responses]
-        ),
+        outputs,
         np.asarray(data.test_rows),
         ks=ks,
         seeds=DRAWS,
-        source="".join(data.zoo.model_digest(model) for model in data.test) + data.split.digest,
+        source=_source(data),
         on_done=lambda count: steps("direct scores", count, total),
     )
+
+
+def _similarities(
+    out: Path, data: MixedData, ks: tuple[int, ...], outputs: ModelOutputs, steps: StepBars
+) -> Similarities:
+    total = len(ks) * len(DRAWS) * len(data.tasks)
+    return measure_similarities(
+        out / "similarities.safetensors",
+        Draws(data.pool, data.tasks, ks, DRAWS, np.asarray(data.test_rows), outputs),
+        lambda pictures: shown_to(data, pictures),
+        _source(data),
+        lambda count: steps("similarities", count, total),
+    )
+
+
+def _source(data: MixedData) -> str:
+    return "".join(data.zoo.model_digest(model) for model in data.test) + data.split.digest

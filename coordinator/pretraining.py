@@ -76,7 +76,8 @@ class FeaturePretraining:
         """Ask every provider for its part of the decomposable objective."""
         digest = self._blobs.publish(save_backbone(self._state.backbone))
         query_id = QueryId(Phase.PRETRAINING, self._state.pretraining_rounds, 0)
-        answers = self._questions.ask(query_id, dict.fromkeys(self._providers, self._query(digest)))
+        query = pretraining_query(self._settings, digest)
+        answers = self._questions.ask(query_id, dict.fromkeys(self._providers, query))
         self._blobs.withdraw(digest)
         name = "gradient" if self._settings.mode == "gradient" else "change"
         parameters = sum(parameter.numel() for parameter in self._state.backbone.parameters())
@@ -97,26 +98,30 @@ class FeaturePretraining:
         state.pretraining_rounds += 1
         self._progress.pretraining(state.pretraining_rounds, combined.loss, combined.active_share)
 
-    def _query(self, digest: str) -> Query:
-        settings = self._settings
-        shape = (digest, settings.classes, settings.rows_per_class, settings.margin)
-        if settings.mode == "gradient":
-            return PretrainingGradient(*shape)
-        return PretrainingUpdate(*shape, settings.local_steps, settings.local_learning_rate)
+
+def pretraining_query(settings: Pretraining, digest: str) -> Query:
+    """What everybody is asked in one round, about the backbone of this digest."""
+    shape = (digest, settings.classes, settings.rows_per_class, settings.margin)
+    if settings.mode == "gradient":
+        return PretrainingGradient(*shape)
+    return PretrainingUpdate(*shape, settings.local_steps, settings.local_learning_rate)
+
+
+def backbone_spec(settings: Pretraining, channels: int) -> BackboneSpec:
+    """The shape of the job's backbone, for images so deep."""
+    return BackboneSpec(
+        architecture=settings.backbone,
+        channels=channels,
+        width=settings.width,
+        features=settings.features,
+    )
 
 
 def initial_backbone(settings: Pretraining, channels: int, seed: int) -> Backbone:
     """Return `g_mu` before the first round, drawn from the job's seed, for images so deep."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Backbone(
-            BackboneSpec(
-                architecture=settings.backbone,
-                channels=channels,
-                width=settings.width,
-                features=settings.features,
-            )
-        )
+        return Backbone(backbone_spec(settings, channels))
 
 
 def check_length(

@@ -1,11 +1,11 @@
 """What a running job tells: live in the terminal, and line by line in a JSON log."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,22 +14,40 @@ from rich.progress import Progress as Bars
 
 from coordinator.aggregation_events import AttemptEnded
 from coordinator.job import GroupedJob, Job
+from coordinator.job_events import (
+    Checkpointed,
+    EventListener,
+    FileServed,
+    Outcome,
+    QuestionAsked,
+    QuestionSettled,
+    RoundsDone,
+    Stage,
+    ignore,
+)
 from coordinator.questions import Answered
 from coordinator.session_events import Joined, Rejoined, SessionEvent
+from protocols.errors import Code
+from protocols.ids import ProviderId
 from synlearn.fusion.fused import FittedFusion
+
+_FAILED = frozenset({Outcome.REFUSED, Outcome.TIMED_OUT})
 
 
 class Progress(AbstractContextManager["Progress"]):
     """Bars in the terminal and a log on disk.
 
-    Every line of the log is one JSON object with `time` (unix seconds), `event` and its numbers.
+    Every line of the log is one JSON object with `time` (unix seconds), `event`, `job` and its
+    numbers; `query`, `provider`, `function` and `code` mean what they mean in a node's log.
 
     Args:
         job: Whose rounds are counted.
         providers: How many are to join.
         log: File to append to.
-        console: Where the bars go.
+        console: Where the bars go; None for nowhere.
         clock: Unix seconds.
+        tell: Given each line of the log as well.
+        listener: Told everything that one can be told.
     """
 
     def __init__(
@@ -37,11 +55,17 @@ class Progress(AbstractContextManager["Progress"]):
         job: Job | GroupedJob,
         providers: int,
         log: Path,
-        console: Console,
+        console: Console | None,
         clock: Callable[[], float],
+        *,
+        tell: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        listener: EventListener = ignore,
     ) -> None:
+        self._job = job.id
+        self._listener = listener
         self._log = log.open("a", encoding="utf-8")
         self._clock = clock
+        self._tell = tell
         self._bars = Bars(
             TextColumn("{task.description:<22}"),
             BarColumn(),
@@ -49,8 +73,10 @@ class Progress(AbstractContextManager["Progress"]):
             TimeElapsedColumn(),
             TextColumn("{task.fields[note]}"),
             console=console,
+            disable=console is None,
         )
         rounds = job.pretraining.rounds if job.pretraining.mode != "off" else 0
+        self._planned = {Stage.PRETRAINING: rounds, Stage.LEARNING: job.learning.rounds}
         self._joining = self._bars.add_task("providers joined", total=providers, note="")
         self._pretraining = self._bars.add_task("feature pre-training", total=rounds, note="")
         self._learning = self._bars.add_task("metric learning", total=job.learning.rounds, note="")
@@ -80,15 +106,32 @@ class Progress(AbstractContextManager["Progress"]):
         self.write(
             "started", pretraining_rounds=pretraining_rounds, learning_rounds=learning_rounds
         )
+        self._rounds(Stage.PRETRAINING, pretraining_rounds)
+        self._rounds(Stage.LEARNING, learning_rounds)
 
     def session(self, event: SessionEvent) -> None:
         """Something happened to a provider's session."""
         if isinstance(event, Joined):
             self._bars.advance(self._joining)
-        fields = {name: str(getattr(event, name)) for name in event.__dataclass_fields__}
-        self.write(type(event).__name__.lower(), **fields)
+        fields = [(name, getattr(event, name)) for name in event.__dataclass_fields__]
+        named = dict(_plain(name, value) for name, value in fields)
+        self.write(type(event).__name__.lower(), **named)
+        self._listener(event)
         if not isinstance(event, Joined | Rejoined):
-            self._bars.console.print(f"[yellow]{escape(str(event))}[/]")
+            self._print(f"[yellow]{escape(str(event))}[/]")
+
+    def event(self, event: QuestionAsked | QuestionSettled | Checkpointed | FileServed) -> None:
+        """Something happened of which the terminal shows nothing."""
+        if isinstance(event, QuestionSettled) and event.outcome in _FAILED:
+            self.write(
+                event.outcome.value,
+                query=str(event.query),
+                provider=event.provider,
+                function=event.function,
+                code=event.code.name if event.code else "",
+                seconds=round(event.seconds, 3),
+            )
+        self._listener(event)
 
     def answers(self, done: int, asked: int) -> None:
         """`done` of `asked` answers to the open question have come."""
@@ -99,6 +142,7 @@ class Progress(AbstractContextManager["Progress"]):
         note = f"mean hinge {loss:.3f}, active {active_share:.1%}"
         self._bars.update(self._pretraining, completed=rounds, note=note)
         self.write("pretraining", round=rounds, loss=loss, active_share=active_share)
+        self._rounds(Stage.PRETRAINING, rounds)
 
     def validation(self, round_index: int, pairs: int, mean: float) -> None:
         """A round's validation is done."""
@@ -116,6 +160,7 @@ class Progress(AbstractContextManager["Progress"]):
         """A round of metric learning is done."""
         self._bars.update(self._learning, completed=rounds, note=f"triplet loss {loss:.3f}")
         self.write("learning", round=rounds, loss=loss)
+        self._rounds(Stage.LEARNING, rounds)
 
     def fused(self, fitted: FittedFusion) -> None:
         """The fusion is fitted: weights of its sources, by number of examples."""
@@ -135,6 +180,7 @@ class Progress(AbstractContextManager["Progress"]):
             bytes_sent=answered.sent,
             bytes_received=answered.received,
         )
+        self._listener(answered)
 
     def aggregation(self, ended: AttemptEnded) -> None:
         """An attempt at a masked question has ended, with a sum or without."""
@@ -151,17 +197,37 @@ class Progress(AbstractContextManager["Progress"]):
             seconds=round(ended.seconds, 3),
             failure=ended.failure,
         )
+        self._listener(ended)
         self._sums += not ended.failure
         self._show_cost()
         if ended.failure:
-            self._bars.console.print(
-                f"[yellow]{escape(str(ended.query))}: {escape(ended.failure)}[/]"
-            )
+            self._print(f"[yellow]{escape(str(ended.query))}: {escape(ended.failure)}[/]")
 
     def warn(self, sentence: str) -> None:
         """Something that the operator has to know."""
-        self._bars.console.print(f"[yellow]{escape(sentence)}[/]")
+        self._print(f"[yellow]{escape(sentence)}[/]")
         self.write("warning", sentence=sentence)
+
+    def absent(self, why: Mapping[ProviderId, str]) -> None:
+        """Providers are counted as absent from now on; each with a clause that says why."""
+        for provider, clause in sorted(why.items()):
+            sentence = f"The job goes on without {provider}: {clause}."
+            self._print(f"[yellow]{escape(sentence)}[/]")
+            self.write("absent", provider=provider, sentence=sentence)
+
+    def entered(self, providers: Collection[ProviderId], round_index: int) -> None:
+        """Providers enter with a round of learning."""
+        for provider in sorted(providers):
+            sentence = f"{provider} enters with round {round_index} of learning."
+            self._print(sentence)
+            self.write("entered", provider=provider, sentence=sentence)
+
+    def _print(self, text: str) -> None:
+        if not self._bars.disable:
+            self._bars.console.print(text)
+
+    def _rounds(self, stage: Stage, done: int) -> None:
+        self._listener(RoundsDone(stage, done, self._planned[stage]))
 
     def _show_cost(self) -> None:
         note = f"{self._questions:,} SQUERYs, {self._sums:,} MQUERYs so far"
@@ -169,6 +235,12 @@ class Progress(AbstractContextManager["Progress"]):
 
     def write(self, event: str, **fields: float | str) -> None:
         """Append one line to the log."""
-        line = {"time": round(self._clock(), 3), "event": event, **fields}
+        line = {"time": round(self._clock(), 3), "event": event, "job": self._job, **fields}
         self._log.write(json.dumps(line) + "\n")
         self._log.flush()
+        self._tell(line)
+
+
+def _plain(name: str, value: object) -> tuple[str, str]:
+    """A field of an event in the log; a code by its name, under `code`, as everywhere."""
+    return ("code", value.name) if isinstance(value, Code) else (name, str(value))

@@ -1,6 +1,6 @@
 """One provider's unanswered questions. The book outlives the provider's streams.
 
-Everything here runs in the session server's event loop.
+Everything here runs in the session port's event loop.
 """
 
 import asyncio
@@ -66,6 +66,7 @@ class QuestionBook:
         self._waiting: deque[_Asked] = deque()
         self._sent_bytes = 0
         self._sender: Sender | None = None
+        self._given_up: Code | None = None
 
     def add(self, question: Question, future: Future[bytes]) -> None:
         """Ask, now or when the provider is there and takes more."""
@@ -73,11 +74,13 @@ class QuestionBook:
         asked.timer = self._loop.call_at(asked.deadline, self._expire, asked)
         self._unanswered[asked.query] = asked
         self._waiting.append(asked)
+        if self._given_up:
+            self._refuse(asked, self._given_up)
         self.pump()
 
     def attach(self, sender: Sender) -> None:
         """A stream is open: ask again what was asked, then what waits."""
-        self._sender = sender
+        self._sender, self._given_up = sender, None
         for asked in self._unanswered.values():
             asked.sent = False
         self._sent_bytes = 0
@@ -128,6 +131,12 @@ class QuestionBook:
         asked = self._unanswered.get(pending.query)
         if asked:
             asked.postponed = pending
+
+    def give_up(self, code: Code) -> None:
+        """The provider will not come back: refuse all questions, until it does after all."""
+        self._given_up = code
+        for asked in list(self._unanswered.values()):
+            self._refuse(asked, code)
 
     def stop(self, reason: str) -> None:
         """Nobody will answer any more."""

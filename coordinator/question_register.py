@@ -71,6 +71,15 @@ class QuestionRegister:
                 for query in done:
                     del asked[query]
 
+    def unanswered(self) -> dict[ProviderId, list[QueryId]]:
+        """What each provider still has to answer, in ascending order."""
+        with self._lock:
+            return {
+                provider: waiting
+                for provider, asked in self._asked.items()
+                if (waiting := sorted(q for q, known in asked.items() if known.future is not None))
+            }
+
     def _enter(self, question: Question, first: list[Question]) -> Entered:
         """Enter one question; it is added to `first` when its id was never seen."""
         if not question.timeout > 0:

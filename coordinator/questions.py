@@ -1,12 +1,18 @@
 """Asking many providers the same kind of question, and getting checked answers back in order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
-from coordinator.session_server import Question
+from coordinator.session_questions import (
+    ProvidersGone,
+    QueryRefused,
+    QueryTimedOut,
+    Question,
+    why_gone,
+)
 from protocols.ids import MAX_PART, ProviderId, QueryId
 from protocols.queries import Answer, Query, QueryError, decode_answer, encode_query
 
@@ -18,6 +24,14 @@ class Phase(IntEnum):
     PRETRAINING = 1
     LEARNING = 2
     EVIDENCE = 3
+
+
+class WrongAnswer(QueryError):  # noqa: N818 - says what it is
+    """An answer is not what its question promises; `provider` gave it."""
+
+    def __init__(self, provider: ProviderId, query: QueryId, error: Exception) -> None:
+        super().__init__(f"provider {provider}, question {query}: {error}")
+        self.provider = provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,7 @@ class Questions:
         timeout: Seconds until a question's deadline.
         on_answer: Called with how many answers have come and how many were asked for.
         on_answered: Called when all have come.
+        gone: Given whom to ask, says who of them will not come back, and why.
     """
 
     def __init__(
@@ -67,25 +82,41 @@ class Questions:
         timeout: float,
         on_answer: Callable[[int, int], None] = lambda _done, _asked: None,
         on_answered: Callable[[Answered], None] = lambda _: None,
+        gone: Callable[[Collection[ProviderId]], Mapping[ProviderId, str]] = lambda _: {},
     ) -> None:
         self._server = server
         self._timeout = timeout
         self._on_answer = on_answer
         self._on_answered = on_answered
+        self._gone = gone
 
     def ask(
-        self, query_id: QueryId, queries: Mapping[ProviderId, Query]
+        self,
+        query_id: QueryId,
+        queries: Mapping[ProviderId, Query],
+        timeout: float | None = None,
     ) -> dict[ProviderId, Answer]:
         """Ask each provider its question under the same id, and wait for all.
+
+        Args:
+            query_id: Names the questions.
+            queries: One for each provider.
+            timeout: Seconds until the deadline, where it is another than usual.
 
         Returns:
             Checked answers, in the order of the providers' ids: sums over them are the same
             whoever answers first.
 
         Raises:
-            QueryError: A provider's answer is not what the question promises.
-            QueryRefused, QueryTimedOut: As the session server has it.
+            WrongAnswer: A provider's answer is not what the question promises.
+            ProvidersGone: Some left, or did not answer in time; the others have answered, and
+                give the same answers when they are asked again.
+            QueryRefused, SessionsStopped: As the session server has it.
         """
+        if gone_already := self._gone(queries.keys()):
+            raise ProvidersGone(gone_already)
+        if not queries:
+            return {}
         providers = sorted(queries)
         bodies: dict[Query, bytes] = {}
         for query in queries.values():
@@ -93,20 +124,32 @@ class Questions:
                 bodies[query] = encode_query(query)
         futures = self._server.ask_many(
             [
-                Question(provider, query_id, bodies[queries[provider]], self._timeout)
-                for provider in providers
+                Question(
+                    provider, query_id, bodies[query], timeout or self._timeout, query.function
+                )
+                for provider, query in sorted(queries.items())
             ]
         )
         answers: dict[ProviderId, Answer] = {}
+        gone: dict[ProviderId, str] = {}
         received = 0
         for provider, future in zip(providers, futures, strict=True):
-            body = future.result()
+            try:
+                body = future.result()
+            except (QueryRefused, QueryTimedOut) as error:
+                why = why_gone(error)
+                if why is None:
+                    raise
+                gone[provider] = why
+                continue
             received += len(body)
             try:
                 answers[provider] = decode_answer(queries[provider], body)
             except (QueryError, ValueError) as error:
-                raise QueryError(f"provider {provider}, question {query_id}: {error}") from error
+                raise WrongAnswer(provider, query_id, error) from error
             self._on_answer(len(answers), len(futures))
+        if gone:
+            raise ProvidersGone(gone)
         functions = sorted({query.function for query in queries.values()})
         sent = sum(len(bodies[query]) for query in queries.values())
         self._on_answered(Answered(query_id, ", ".join(functions), len(answers), sent, received))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from coordinator.aggregation import Aggregations
+from coordinator.attendance import Attendance
 from coordinator.blobs import MemoryBlobs
 from coordinator.checkpoint import RunFolder
 from coordinator.progress import Progress
@@ -19,6 +20,7 @@ class Room:
         blobs: Where files for the providers are published.
         folder: Where checkpoints go.
         progress: Told about every step.
+        attendance: Who is there.
     """
 
     questions: Questions
@@ -26,3 +28,4 @@ class Room:
     blobs: MemoryBlobs
     folder: RunFolder
     progress: Progress
+    attendance: Attendance

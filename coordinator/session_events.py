@@ -30,6 +30,13 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A provider's owner left the job for good. Its questions are refused from now on."""
+
+    provider: ProviderId
+
+
+@dataclass(frozen=True, slots=True)
 class TurnedAway:
     """Someone at `peer` was not let in; `provider` is the name given, where one was."""
 
@@ -58,7 +65,7 @@ class Postponed:
     reason: Code
 
 
-SessionEvent: TypeAlias = Joined | Rejoined | Lost | TurnedAway | Faulted | Postponed
+SessionEvent: TypeAlias = Joined | Rejoined | Lost | Left | TurnedAway | Faulted | Postponed
 
 
 def ignore(event: SessionEvent) -> None:

@@ -1,41 +1,63 @@
 """The coordinator's end of one provider's stream."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import grpc.aio
 
-from coordinator.admission import Peer
+from coordinator.admission import Denied, Peer
 from coordinator.blobs import BlobSource
 from coordinator.question_book import QuestionBook
+from coordinator.session_events import TurnedAway
 from protocols import frames as f
-from protocols.errors import Code
-from protocols.ids import ProviderId, QueryId
+from protocols.errors import Code, FrameError
+from protocols.ids import JobId, ProviderId, QueryId
 from protocols.limits import Limits
 from protocols.link import Ended, Ending, Link
+from protocols.proof import Verifier
 from protocols.session_rules import CoordinatorRules
+
+_log = logging.getLogger(__name__)
 
 
 class Desk(Protocol):
-    """Where streams report; `coordinator.session_desk` has it."""
-
-    @property
-    def limits(self) -> Limits:
-        """What this coordinator accepts."""
-        ...
+    """Where a job's streams report; `coordinator.session_desk` has it."""
 
     @property
     def blobs(self) -> BlobSource:
         """The files published for the job."""
         ...
 
-    def admit(self, stream: "CoordinatorStream", hello: f.Hello) -> QuestionBook:
-        """The provider's book; FrameError when it is not let in."""
+    def admit(self, stream: "CoordinatorStream", hello: f.Hello) -> Verifier | None:
+        """What the provider's proof has to pass, if there has to be one; Denied."""
+        ...
+
+    def welcome(self, stream: "CoordinatorStream", hello: f.Hello) -> QuestionBook:
+        """Let the provider in; returns its book."""
         ...
 
     def postponed(self, provider: ProviderId, pending: f.Pending) -> None:
         """A provider announced a delay."""
+        ...
+
+    def ended(self, stream: "CoordinatorStream") -> None:
+        """A stream is over."""
+        ...
+
+
+class Reception(Protocol):
+    """Where streams arrive; `coordinator.session_port` has it."""
+
+    @property
+    def limits(self) -> Limits:
+        """What this coordinator accepts."""
+        ...
+
+    def desk(self, job: JobId) -> Desk:
+        """Where the job's streams report; FrameError when it is not open here."""
         ...
 
 
@@ -87,20 +109,29 @@ class ContextWire:
 class CoordinatorStream:
     """Serves one stream from Hello to the end; nothing that arrives on it touches another."""
 
-    def __init__(self, context: Context, desk: Desk) -> None:
-        self._desk = desk
-        self._rules = CoordinatorRules(desk.limits)
+    def __init__(
+        self,
+        context: Context,
+        reception: Reception,
+        fresh: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self._reception = reception
+        self._rules = CoordinatorRules(reception.limits)
+        self._challenge = f.Challenge(fresh(f.NONCE_BYTES))
         self._book: QuestionBook | None = None
+        self._why = ""
         self._link = Link(
             ContextWire(context),
             self._rules,
-            desk.limits,
+            reception.limits,
             self._handle,
             clock=asyncio.get_running_loop().time,
             sleep=asyncio.sleep,
             patient=False,
+            about=self._about,
         )
         self.hello: f.Hello | None = None
+        self.desk: Desk | None = None
         self.peer = _peer(context)
 
     @property
@@ -122,9 +153,14 @@ class CoordinatorStream:
         self._rules.asked(question.query)
         self._link.put(question)
 
-    def send(self, frame: f.Welcome | f.Ack) -> None:
+    def welcome(self, welcome: f.Welcome) -> None:
+        """Tell the provider that it is in."""
+        self._rules.welcomed()
+        self._link.put(welcome)
+
+    def send(self, ack: f.Ack) -> None:
         """Send a frame that needs no bookkeeping."""
-        self._link.put(frame)
+        self._link.put(ack)
 
     def dismiss(self, reason: str) -> None:
         """End the stream as it should end."""
@@ -135,10 +171,31 @@ class CoordinatorStream:
         code = Code.REPLACED
         self._link.end(f.Error(code, code.sentence), Ended(Ending.GOODBYE, code.sentence))
 
+    def expel(self, denied: Denied) -> None:
+        """End the stream of a provider that would not be let in any more."""
+        code = denied.code
+        _log.warning("it may not stay: %s", denied, extra=self._about(code))
+        self._link.end(f.Error(code, code.sentence), Ended(Ending.GOODBYE, code.sentence, code))
+
+    def suspend(self, reason: str) -> None:
+        """End the stream of a node that shall come again."""
+        error = FrameError(Code.JOB_NOT_OPEN, reason)
+        self._link.end(f.Error(error.code, error.sentence), Ended(Ending.GOODBYE, reason))
+
     @property
     def ended(self) -> Ended:
         """How the stream ended."""
         return self._link.ended
+
+    @property
+    def turned_away(self) -> TurnedAway | None:
+        """Whom we would not let in, and why; None where it is not so."""
+        ended = self.ended
+        if self.admitted or ended.how is not Ending.FAULT or ended.code is None:
+            return None
+        provider = self.hello.provider if self.hello else None
+        sentence = f"{ended.sentence} {self._why}".rstrip()
+        return TurnedAway(self.peer.address, provider, ended.code, sentence)
 
     async def run(self) -> None:
         """Until the stream is over at either end; gRPC cancels this when the peer is gone."""
@@ -147,33 +204,67 @@ class CoordinatorStream:
         finally:
             if self._book:
                 self._book.detach(self)
+            if away := self.turned_away:
+                _log.warning("it was not let in: %s", away.sentence, extra=self._about(away.code))
+
+    def _about(self, code: Code | None = None) -> dict[str, str]:
+        """In log lines: who is there, as far as it said so, and why it has to go."""
+        about = {"peer": self.peer.address}
+        if self.hello:
+            about |= {"job": self.hello.job, "provider": self.hello.provider}
+        return about | ({"code": code.name} if code else {})
 
     def _handle(self, frame: f.Frame) -> None:
         """Act on a frame that the rules allow."""
+        try:
+            self._act(frame)
+        except Denied as denied:
+            self._why = denied.why
+            raise FrameError(denied.code) from denied
+
+    def _act(self, frame: f.Frame) -> None:
         if isinstance(frame, f.Hello):
             self.hello = frame
-            self._book = self._desk.admit(self, frame)
-            self._book.attach(self)
-        elif isinstance(frame, f.BlobRequest):
-            self._link.put_bulk(lambda: self._piece(frame))
-        elif self._book is None:
+            self.desk = self._reception.desk(frame.job)
+            if self.desk.admit(self, frame):
+                self._link.put(self._challenge)
+            else:
+                self._enter(self.desk, frame)
+        elif self.desk is None or self.hello is None:
             return  # unreachable by the rules: the rest comes after Hello
+        elif isinstance(frame, f.Proof):
+            verifier = self.desk.admit(self, self.hello)  # asked again: the roster moves on
+            if verifier is None or not verifier.holds(self.hello, self._challenge, frame):
+                raise Denied(
+                    Code.NOT_PROVEN,
+                    why="The signature is not by its key of the roster, or not for this stream.",
+                )
+            self._enter(self.desk, self.hello)
+        elif self._book is None:
+            return  # unreachable by the rules: the rest comes after the Welcome
+        elif isinstance(frame, f.BlobRequest):
+            blobs = self.desk.blobs
+            self._link.put_bulk(lambda: self._piece(blobs, frame))
         elif isinstance(frame, f.Answer):
             self._book.answered(frame)
         elif isinstance(frame, f.Refusal):
             self._book.refused(frame)
         elif isinstance(frame, f.Pending):
             self._book.postponed(frame)
-            self._desk.postponed(self._book.provider, frame)
+            self.desk.postponed(self._book.provider, frame)
 
-    def _piece(self, request: f.BlobRequest) -> f.BlobChunk | f.BlobError:
+    def _enter(self, desk: Desk, hello: f.Hello) -> None:
+        self._book = desk.welcome(self, hello)
+        self._book.attach(self)
+
+    def _piece(self, blobs: BlobSource, request: f.BlobRequest) -> f.BlobChunk | f.BlobError:
         """The reply to a blob request, made when its turn has come."""
         self._rules.served()
-        blobs, digest, offset = self._desk.blobs, request.digest, request.offset
+        digest, offset = request.digest, request.offset
         total = blobs.size(digest)
         if total is None:
             return f.BlobError(digest, offset, Code.BLOB_NOT_PUBLISHED)
-        if offset > total or request.length > self._desk.limits.max_chunk:
+        if offset > total or request.length > self._reception.limits.max_chunk:
             return f.BlobError(digest, offset, Code.BLOB_BAD_RANGE)
         try:
             return f.BlobChunk(digest, offset, total, blobs.read(digest, offset, request.length))

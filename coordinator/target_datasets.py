@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from coordinator.holdings import Counts, Holdings
 from protocols.ids import ProviderId
-from protocols.queries import ClassFeatureSums
+from protocols.queries import MAX_SUMMED_ROWS, ClassFeatureSums
 from synlearn.mre.levels import draw_instances
 
 Float64 = npt.NDArray[np.float64]
@@ -69,13 +69,17 @@ class Batch:
         return ClassFeatureSums(backbone, names, width)
 
     def rows(
-        self, holdings: Holdings, present: Container[ProviderId] | None = None
+        self,
+        holdings: Holdings,
+        present: Container[ProviderId] | None = None,
+        members: Container[ProviderId] | None = None,
     ) -> dict[ProviderId, list[int]]:
         """The rows of each party for each slot; fewer where those present have not as many.
 
         Args:
             holdings: Who has rows.
             present: Parties that can be asked; None for all.
+            members: Who gives rows first, since their company counts; None for all.
         """
         parties = [
             party
@@ -84,8 +88,9 @@ class Batch:
         ]
         held = holdings.rows[np.ix_(parties, self.slots)]
         wanted = np.minimum(self.instances, held.sum(axis=0))
-        rows = spread(held, wanted, np.random.default_rng(self.seed))
         names = [holdings.providers[party] for party in parties]
+        later = np.array([members is not None and name not in members for name in names], bool)
+        rows = spread(held, wanted, np.random.default_rng(self.seed), later)
         return {name: own.tolist() for name, own in zip(names, rows, strict=True)}
 
     def means(self, sums: Float64, rows: Counts) -> Float64:
@@ -127,7 +132,7 @@ def batches(
         random: Source of the batches' seeds.
     """
     ways = pairs.classes.shape[1]
-    at_once = max(1, MOST_ENTRIES // (ways * width))
+    at_once = pairs_of_sum(ways, width, int(pairs.instances.max(initial=1)))
     for part in holdings.closures(np.unique(pairs.classes)):
         chosen = np.flatnonzero(np.isin(pairs.classes[:, 0], part))
         for start in range(0, len(chosen), at_once):
@@ -142,13 +147,30 @@ def batches(
             )
 
 
-def spread(held: Counts, wanted: Counts, random: np.random.Generator) -> Counts:
+def pairs_of_sum(ways: int, width: int, instances: int) -> int:
+    """Target datasets that one masked question has room for; at least 1.
+
+    Args:
+        ways: Classes of each.
+        width: Features of `g_mu`.
+        instances: Of each class, at most.
+    """
+    return max(1, min(MOST_ENTRIES // (ways * width), MAX_SUMMED_ROWS // (ways * instances)))
+
+
+def spread(
+    held: Counts,
+    wanted: Counts,
+    random: np.random.Generator,
+    later: npt.NDArray[np.bool_] | None = None,
+) -> Counts:
     """Divide wanted rows over their holders, as evenly as their holdings allow.
 
     Args:
         held: (parties, slots) rows of each.
         wanted: (slots,) rows in all; no more than there are.
         random: Decides who gives one row more than others.
+        later: (parties,) whose turn comes after all others'; None for nobody's.
 
     Returns:
         (parties, slots) int64, columns sum to `wanted`.
@@ -160,6 +182,8 @@ def spread(held: Counts, wanted: Counts, random: np.random.Generator) -> Counts:
         raise ValueError("a slot wants more rows of its class than all holders have")
     given = np.zeros_like(held)
     order = random.random(held.shape)
+    if later is not None:
+        order[later] += 1  # draws lie below 1
     left = wanted.astype(np.int64)
     while left.any():  # one row of everyone who has another, and in the end of some of them
         able = given < held

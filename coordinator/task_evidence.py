@@ -1,11 +1,12 @@
 """Evidence for a fusion: the same examples as the metric and as direct scores see them.
 
 Every provider that holds enough classes of one set is asked about one task of its own, all at once.
-Providers draw the rows by what is asked about, not by the question's id; so where models are too
-many for one question, the next one is about the same rows.
+Models are asked about block by block: how alike two of them are comes only where both are in one
+question. Providers draw the rows by what is asked about, not by the question's id, so all blocks
+are about the same rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +15,7 @@ import numpy.typing as npt
 from coordinator.holdings import Counts, Holdings
 from coordinator.questions import Questions
 from protocols.ids import ProviderId, QueryId
-from protocols.queries import (
-    Answer,
-    Query,
-    QueryError,
-    TaskEvidence,
-    batches_of,
-)
+from protocols.queries import Answer, Query, QueryError, TaskEvidence
 from synlearn.class_tasks import sets_of
 from synlearn.errors import InputError
 
@@ -28,7 +23,7 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 AT_ONCE = 64
-"""Models in a question: a node that is busy with many others' questions still answers in time."""
+"""Most models in a block: a node that is busy with many others' questions still answers in time."""
 _SAME = 1e-4
 """Means of the same rows differ by rounding alone; entries of unit vectors are at most 1."""
 
@@ -39,6 +34,7 @@ class EvidenceRequest:
 
     Attributes:
         models: m digests of files, all published to the providers.
+        blocks: Positions of models to ask about together; each model is in one.
         backbone: Digest of `g_mu`'s file, published as well.
         features: Of `g_mu`.
         ks: Rows of each class in a target dataset, rising.
@@ -48,6 +44,7 @@ class EvidenceRequest:
     """
 
     models: tuple[str, ...]
+    blocks: tuple[Counts, ...]
     backbone: str
     features: int
     ks: tuple[int, ...]
@@ -82,6 +79,8 @@ class GatheredEvidence:
         k: (n,) int64 rows of each class in it.
         means: (n, w, f) float32, mean feature of each class.
         scores: By name, (n, m) float64, higher is better; LogME may be infinite, never NaN.
+        similarity: Of each block of b models, (n, b (b - 1) / 2) float32 in [0, 1]; see
+            `synlearn.fusion.similarity.triangle_of`.
     """
 
     tasks: Counts
@@ -90,14 +89,16 @@ class GatheredEvidence:
     k: Counts
     means: Float32
     scores: Mapping[str, Float64]
+    similarity: tuple[Float32, ...]
 
 
-def gather_evidence(
+def gather_evidence(  # noqa: PLR0917 - who says what about which, as `ClassValidation` has it
     request: EvidenceRequest,
     holdings: Holdings,
     questions: Questions,
     ids: Iterator[QueryId],
     random: np.random.Generator,
+    asked_of: Collection[ProviderId] | None = None,
 ) -> GatheredEvidence:
     """Ask every provider that can answer about a task of its own, and wait for all.
 
@@ -105,40 +106,27 @@ def gather_evidence(
         request: What to ask for.
         holdings: Who has which classes.
         questions: The way to the providers.
-        ids: Of the questions to come, rising; one for each few dozen models.
+        ids: Of the questions to come, rising; one for each block.
         random: Draws the tasks; the same one gives the same tasks.
+        asked_of: Who is asked; None for all. Tasks are drawn as if all were.
 
     Raises:
         InputError: No provider can answer.
         QueryError: A provider's answer is not what its question promises, or is about other rows
             than its answer about other models.
-        QueryRefused, QueryTimedOut: As the session server has it.
+        QueryRefused, ProvidersGone: As `Questions.ask`.
     """
     tasks = own_tasks(holdings, request.ways, request.ks, random)
-    if not tasks:
-        raise InputError(
-            f"no provider holds {request.ways} classes of one set with {min(request.ks)} rows or "
-            "more of each; lower ways or K, or gather providers that hold more."
-        )
+    if asked_of is not None:
+        tasks = _of_those_here(tasks, holdings, asked_of)
+    check_tasks(tasks, request)
     parts: list[dict[ProviderId, Answer]] = []
-    sides = len(request.ks) * request.draws * len(request.scores)
-    for part in batches_of(len(request.models), sides, AT_ONCE):
-        asked: dict[ProviderId, Query] = {
-            holdings.providers[task.place]: TaskEvidence(
-                models=request.models[part],
-                backbone=request.backbone,
-                features=request.features,
-                classes=tuple(holdings.classes[position] for position in task.classes),
-                ks=np.array(task.ks, np.int32),
-                draws=request.draws,
-                scores=request.scores,
-            )
-            for task in tasks
-        }
-        parts.append(questions.ask(next(ids), asked))
+    for block in request.blocks:
+        parts.append(questions.ask(next(ids), evidence_questions(request, holdings, tasks, block)))
     providers = [holdings.providers[task.place] for task in tasks]
-    answers = [_joined([part[provider] for part in parts], provider) for provider in providers]
-    return _gathered(request, tasks, answers)
+    for provider in providers:
+        _check_same_rows([part[provider] for part in parts], provider)
+    return _gathered(request, tasks, [[part[provider] for provider in providers] for part in parts])
 
 
 def own_tasks(
@@ -168,28 +156,75 @@ def own_tasks(
     return tuple(found)
 
 
-def _joined(parts: Sequence[Answer], provider: ProviderId) -> Answer:
-    """A provider's answers about several parts of the models as one."""
-    first = parts[0]
+def _of_those_here(
+    tasks: Sequence[OwnTask], holdings: Holdings, here: Collection[ProviderId]
+) -> tuple[OwnTask, ...]:
+    """The tasks of providers that are here, where another one here holds each of the classes."""
+    places = [place for place, name in enumerate(holdings.providers) if name in here]
+    shared = np.flatnonzero((holdings.rows[places] > 0).sum(axis=0) > 1)
+    return tuple(
+        task for task in tasks if task.place in places and np.isin(task.classes, shared).all()
+    )
+
+
+def check_tasks(tasks: Sequence[OwnTask], request: EvidenceRequest) -> None:
+    """Raise `InputError` where no provider has a task to be asked about."""
+    if not tasks:
+        raise InputError(
+            f"no provider holds {request.ways} classes of one set with {min(request.ks)} rows or "
+            "more of each; lower ways or K, or gather providers that hold more."
+        )
+
+
+def evidence_questions(
+    request: EvidenceRequest, holdings: Holdings, tasks: Sequence[OwnTask], block: Counts
+) -> dict[ProviderId, Query]:
+    """What each provider is asked about its own task and one block of models."""
+    return {
+        holdings.providers[task.place]: TaskEvidence(
+            models=tuple(request.models[place] for place in block),
+            backbone=request.backbone,
+            features=request.features,
+            classes=tuple(holdings.classes[position] for position in task.classes),
+            ks=np.array(task.ks, np.int32),
+            draws=request.draws,
+            scores=request.scores,
+        )
+        for task in tasks
+    }
+
+
+def _check_same_rows(parts: Sequence[Answer], provider: ProviderId) -> None:
     for other in parts[1:]:
-        if not np.allclose(other["means"], first["means"], rtol=0, atol=_SAME):
+        if not np.allclose(other["means"], parts[0]["means"], rtol=0, atol=_SAME):
             raise QueryError(f"provider {provider}: answers about some models are of other rows")
-    return {**first, "scores": np.concatenate([part["scores"] for part in parts], axis=3)}
 
 
 def _gathered(
-    request: EvidenceRequest, tasks: Sequence[OwnTask], answers: Sequence[Answer]
+    request: EvidenceRequest, tasks: Sequence[OwnTask], answers: Sequence[Sequence[Answer]]
 ) -> GatheredEvidence:
-    """Lay the target datasets of all tasks one behind the other, by K and draw."""
+    """Lay the target datasets of all tasks one behind the other, by K and draw.
+
+    Args:
+        request: What was asked.
+        tasks: Of each provider.
+        answers: Of each block, those of the providers.
+    """
     ks = [np.repeat(np.array(task.ks, np.int64), request.draws) for task in tasks]
-    means = [answer["means"].reshape(-1, *answer["means"].shape[2:]) for answer in answers]
-    scores = [answer["scores"].reshape(-1, *answer["scores"].shape[2:]) for answer in answers]
-    every = np.concatenate(scores)
+    scores = np.empty((sum(map(len, ks)), len(request.scores), len(request.models)))
+    for block, of_block in zip(request.blocks, answers, strict=True):
+        scores[:, :, block] = _by_dataset(of_block, "scores")
     return GatheredEvidence(
         tasks=np.array([task.classes for task in tasks], np.int64),
         provider=np.array([task.place for task in tasks], np.int64),
         task=np.repeat(np.arange(len(tasks)), [len(own) for own in ks]),
         k=np.concatenate(ks),
-        means=np.concatenate(means),
-        scores={name: every[:, place] for place, name in enumerate(request.scores)},
+        means=_by_dataset(answers[0], "means"),
+        scores={name: scores[:, place] for place, name in enumerate(request.scores)},
+        similarity=tuple(_by_dataset(of_block, "similarity") for of_block in answers),
     )
+
+
+def _by_dataset(answers: Sequence[Answer], name: str) -> npt.NDArray[np.floating]:
+    """An array (c, d, ...) of each answer as one (n, ...)."""
+    return np.concatenate([row for own in answers for row in own[name]])

@@ -6,7 +6,7 @@ go through the very encoding that a masked question would have.
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,7 @@ from coordinator.grouped_job import (
 )
 from coordinator.grouped_run import GroupedRun, LearningClassifiers
 from coordinator.grouped_state import (
+    GroupedState,
     Sizes,
     grouped_state_tensors,
     initial_grouped_state,
@@ -104,6 +105,21 @@ JOB = GroupedJob(
     validation=Validation("head_accuracy", width=4, models_per_question=2),
     metric=GroupedMetric(width=4, hidden=6, members=2, batch_tasks=2, batch_models=3, device="cpu"),
 )
+
+
+class Everybody:
+    """The attendants of a job that nobody joins or leaves."""
+
+    def begin_round(self, state: GroupedState) -> None:
+        """All take part in every round."""
+
+    def gone(self, among: Collection[ProviderId]) -> dict[ProviderId, str]:
+        """Nobody."""
+        return {}
+
+    def caught_up(self, state: GroupedState) -> bool:
+        """There is one roster."""
+        return False
 
 
 class Killed(BaseException):
@@ -182,6 +198,7 @@ class GroupedSite:
             progress=Progress(
                 job, len(DATA), self.folder.log, Console(file=io.StringIO()), lambda: 0.0
             ),
+            attendants=Everybody(),
         )
 
     def learn(self) -> ClassificationMRE:

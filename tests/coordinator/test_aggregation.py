@@ -10,7 +10,7 @@ import pytest
 from coordinator.aggregation import Aggregations, Terms
 from coordinator.aggregation_events import AggregationFailed, AttemptEnded, Dropped
 from coordinator.aggregation_question import question_of
-from coordinator.joining import JOIN, JobTrust, join
+from coordinator.joining import JobTrust, join
 from coordinator.kept_sums import KeptSums
 from coordinator.session_questions import QueryRefused, QueryTimedOut, Question, SessionsStopped
 from protocols.errors import Code
@@ -335,7 +335,7 @@ def test_counts_beside_a_gradient_cost_it_no_precision() -> None:
 def test_who_does_not_join_is_named() -> None:
     site = Site()
     join(site.parties, site.trust, names(5), 3.0)
-    assert {question.query for question in site.parties.asked} == {JOIN}
+    assert {question.query for question in site.parties.asked} == {QueryId(0, 0, 1)}
     other = JobTrust(
         COORDINATOR,
         site.trust.roster,

@@ -6,7 +6,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from coordinator import cli
+from coordinator import cli, launch
 from coordinator.session_server import (
     ProvidersMissing,
     QueryRefused,
@@ -32,7 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception]
         def fail(*_: Any, **__: Any) -> None:  # noqa: ANN401
             raise error
 
-        monkeypatch.setattr(cli, "run_embedded", fail)
+        monkeypatch.setattr(launch, "run_embedded", fail)
         return CliRunner().invoke(cli.app, ["run", str(job), "--out", str(tmp_path / "out")])
 
     return invoke

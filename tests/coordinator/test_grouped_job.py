@@ -11,10 +11,11 @@ from coordinator.grouped_job import (
     GroupedLearning,
     GroupedMetric,
     GroupedProviders,
+    GroupedSession,
     Validation,
 )
 from coordinator.job import read_job
-from coordinator.job_sections import Pretraining, Session
+from coordinator.job_sections import Pretraining
 from protocols.queries import HeadStatistics, PretrainingGradient
 from synlearn.errors import InputError
 from synlearn.zoo.class_specification import Generator
@@ -39,7 +40,7 @@ SECTIONS = {
     "validation": Validation,
     "metric": GroupedMetric,
     "fusion": Fusion,
-    "session": Session,
+    "session": GroupedSession,
 }
 
 
@@ -62,10 +63,6 @@ def test_the_least_a_job_file_says(tmp_path: Path) -> None:
         (
             LEAST.replace('"grouped"', '"group"'),
             ": closure is 'group'; it must be one of isolated, grouped.",
-        ),
-        (
-            LEAST.replace('pool = "pool"', ""),
-            " [providers]: pool is required and missing; add it to the file.",
         ),
         (LEAST + "count = 4", " [providers]: unknown key 'count'; did you mean 'dropouts'?"),
         (
@@ -92,7 +89,7 @@ def test_the_least_a_job_file_says(tmp_path: Path) -> None:
         (
             LEAST + '[fusion]\nscores = ["leep", "logme"]',
             " [fusion]: scores is ['leep', 'logme']; name some of ridge_loo, ridge_loo_accuracy, "
-            "logme, leep, nce, knn, in that order.",
+            "logme, leep, nce, knn, ridge_held_out, in that order.",
         ),
         (
             LEAST + "profile = 'guarded'",
@@ -138,7 +135,7 @@ def test_every_setting_changes_the_jobs_id_and_no_place_does() -> None:
         settings = getattr(JOB, section)
         for field in dataclasses.fields(settings):
             value = another(getattr(settings, field.name), field)
-            if value is not None:
+            if value is not None and field.name != "absent_most":
                 changed = replace(settings, **{field.name: value})
                 jobs.append(replace(JOB, **{section: changed}))
     assert len({job.id for job in jobs}) == len(jobs) > 45
@@ -179,3 +176,18 @@ def test_a_job_knows_whether_it_draws_below_the_floor(least: int, floor: int, be
         learning=replace(JOB.learning, k_least=least),
     )
     assert job.below_floor == below
+
+
+def test_only_an_embedded_federation_needs_a_pool(tmp_path: Path) -> None:
+    path = tmp_path / "job.toml"
+    path.write_text(LEAST.replace('pool = "pool"', ""))
+    job = read_job(path)
+    assert isinstance(job, GroupedJob)
+    with pytest.raises(InputError, match="names no pool"):
+        _ = job.providers.places
+
+
+def test_a_job_that_may_go_on_without_more_is_the_same_job() -> None:
+    """One that stopped for want of providers can be allowed more of them, and resumed."""
+    patient = replace(JOB, session=replace(JOB.session, absent_most=3))
+    assert patient.id == JOB.id

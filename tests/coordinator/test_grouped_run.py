@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.special import softmax
 
-from coordinator import class_validation
+from coordinator import class_questions
 from coordinator.aggregation_events import AggregationFailed
 from coordinator.grouped_job import Validation
 from coordinator.grouped_run import _FIRST_MASKED
@@ -178,13 +178,15 @@ def test_more_questions_give_the_same(
     site: GroupedSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where tasks, or models, are too many for one."""
-    monkeypatch.setattr(class_validation, "MAX_TASKS", 2)
-    monkeypatch.setattr(class_validation, "MAX_ENTRIES", 70)
+    monkeypatch.setattr(class_questions, "MAX_TASKS", 2)
+    monkeypatch.setattr(class_questions, "MAX_ENTRIES", 70)
     other = GroupedSite(tmp_path / "run")
     other.learn()
-    for name in ("score", "soft", "hard"):
-        found, expected = (getattr(own.state.answers, name) for own in (other, site))
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+    score, expected = (own.state.answers.score for own in (other, site))
+    np.testing.assert_allclose(score, expected, rtol=0, atol=1e-12)
+    totals = (own.state.answers.outputs.total(DATA) for own in (other, site))
+    for found, before in zip(*totals, strict=True):
+        np.testing.assert_allclose(found, before, rtol=0, atol=1e-12)
     heads = questions(other, HeadCorrect)
     assert max(len(query.tasks) for _, _, query in heads) == 2
     assert {len(query.models) for _, _, query in heads} == {1}
@@ -194,7 +196,7 @@ def test_more_questions_give_the_same(
 def test_features_too_wide_for_a_provider_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(class_validation, "MAX_ENTRIES", 45)
+    monkeypatch.setattr(class_questions, "MAX_ENTRIES", 45)
     site = GroupedSite(tmp_path / "run")
     with pytest.raises(InputError, match=r"width is 4, too large for a provider of 5 classes"):
         site.learn()
@@ -281,25 +283,29 @@ def test_class_outputs_are_asked_once_for_each_provider_and_model(site: GroupedS
     ]
     assert len(asked) == len(set(asked))
     answers = site.state.answers
-    seen = np.flatnonzero(answers.known)
+    seen = np.flatnonzero(~np.isnan(answers.score[0]).all(axis=0))
     assert set(asked) == {(provider, DIGESTS[model]) for provider in DATA for model in seen}
     assert {query_id.step for _, query_id, _ in questions(site, ClassOutputs)} == {0, 1}
-    assert answers.known.tolist() == (~np.isnan(answers.score[0]).all(axis=0)).tolist()
+    for provider in DATA:
+        held = np.flatnonzero(site.state.holdings.only({provider}).rows[0])
+        assert set(answers.outputs.unknown(provider, held, np.arange(5))) == set(range(5)) - {*seen}
 
 
 def test_what_models_say_is_summed_over_all_holders(site: GroupedSite) -> None:
     answers = site.state.answers
+    soft, hard = answers.outputs.total(DATA)
+    known = ~np.isnan(answers.score[0]).all(axis=0)
     for place, name in enumerate(site.state.holdings.classes):
         images = of_class(name)
-        for model in np.flatnonzero(answers.known):
+        for model in np.flatnonzero(known):
             logits = stack_files([FILES[model]]).predict(images)[0].astype(np.float64)
             said = softmax(logits, axis=1)
             outputs = said.shape[1]
-            np.testing.assert_allclose(answers.soft[place, model, :outputs], said.sum(axis=0))
+            np.testing.assert_allclose(soft[place, model, :outputs], said.sum(axis=0))
             counts = np.bincount(said.argmax(axis=1), minlength=4)
-            assert answers.hard[place, model].tolist() == counts.tolist()
+            assert hard[place, model].tolist() == counts.tolist()
     for labels in ("soft", "hard"):
-        responses = answers.gathered(labels).responses[:, answers.known]
+        responses = site.state.gathered(labels).responses[:, known]
         np.testing.assert_allclose(responses.sum(dim=2), 1.0, rtol=1e-6)
 
 

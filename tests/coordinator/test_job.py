@@ -9,11 +9,13 @@ from coordinator.job import Job, Learning, Metric, Pretraining, Providers, Sessi
 from protocols.ids import job_id
 from protocols.queries import (
     MAX_BATCH,
+    MAX_DRAWN_ROWS,
     PretrainingGradient,
     PretrainingUpdate,
     SquaredError,
     TargetFeatures,
 )
+from protocols.queries.pretraining import MAX_PASSES, MAX_STEP_TRIPLES
 from synlearn.errors import InputError
 from synlearn.mre.backbone import BACKBONES, BackboneSpec
 from synlearn.settings import as_table
@@ -174,20 +176,49 @@ def test_whatever_a_job_file_allows_can_be_asked(end: str) -> None:
     margin = limit(Pretraining, "margin")
     for name in ("classes", "rows_per_class"):
         large = limit(Pretraining, name)
-        shape = {"classes": 4, "rows_per_class": 4, name: large}
+        shape: dict[str, Any] = {"classes": 4, "rows_per_class": 4, name: large}
         job = replace(JOB, pretraining=replace(JOB.pretraining, **shape))
         assert job.pretraining.classes * job.pretraining.rows_per_class <= MAX_BATCH
         PretrainingGradient(DIGEST, margin=margin, **shape)
+        batch = shape["classes"] * shape["rows_per_class"]
+        steps = min(
+            limit(Pretraining, "local_steps"),
+            MAX_PASSES // batch,
+            MAX_STEP_TRIPLES // batch**3,
+        )
+        shape |= {"mode": "update", "local_steps": steps}
+        replace(JOB.pretraining, **shape)
         PretrainingUpdate(
             DIGEST,
-            margin=margin,
-            steps=limit(Pretraining, "local_steps"),
-            learning_rate=limit(Pretraining, "local_learning_rate"),
-            **shape,
+            shape["classes"],
+            shape["rows_per_class"],
+            margin,
+            steps,
+            limit(Pretraining, "local_learning_rate"),
         )
     SquaredError((DIGEST,), limit(Learning, "validation_rows"))
-    TargetFeatures(DIGEST, limit(Learning, "k"), limit(Learning, "draws"))
+    for k in (limit(Learning, "k"), max(1, limit(Learning, "k") // 10)):
+        draws = min(limit(Learning, "draws"), MAX_DRAWN_ROWS // k)
+        replace(JOB.learning, k=k, draws=draws)
+        TargetFeatures(DIGEST, k, draws)
     BackboneSpec(width=limit(Pretraining, "width"), features=limit(Pretraining, "features"))
+
+
+@pytest.mark.parametrize(
+    ("section", "sentence"),
+    [
+        ("[learning]\nk = 10000\ndraws = 1000", "k x draws is 10000000"),
+        (
+            '[pretraining]\nmode = "update"\nclasses = 64\nlocal_steps = 5',
+            "local_steps is 5: steps x the cube of a batch",
+        ),
+    ],
+)
+def test_what_no_question_may_ask_for_no_job_file_says(
+    section: str, sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        read(LEAST + section, tmp_path)
 
 
 def test_every_choice_of_a_backbone_exists() -> None:

@@ -13,7 +13,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_the_shipped_job_names_what_is_shipped() -> None:
     job = read_job(EXAMPLES / "mini-demo.toml")
     assert isinstance(job, GroupedJob)
-    assert job.providers.split.is_file()
+    assert job.providers.places[1].is_file()
 
 
 @pytest.mark.parametrize(

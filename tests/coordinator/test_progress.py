@@ -10,6 +10,15 @@ from rich.console import Console
 
 from coordinator.aggregation_events import AttemptEnded, Dropped
 from coordinator.cost import cost_of
+from coordinator.job_events import (
+    Checkpointed,
+    JobEvent,
+    Outcome,
+    QuestionAsked,
+    QuestionSettled,
+    RoundsDone,
+    Stage,
+)
 from coordinator.progress import Progress
 from coordinator.questions import Answered
 from coordinator.session_events import Faulted, Joined, Lost, Postponed, Rejoined, TurnedAway
@@ -43,10 +52,17 @@ def test_every_step_is_one_line_of_json(tmp_path: Path) -> None:
         progress.learning(1, loss=0.75)
         progress.write("finished", mre="digest")
         assert scene.lines() == [
-            {"time": 1000.0, "event": "started", "pretraining_rounds": 1, "learning_rounds": 0},
+            {
+                "time": 1000.0,
+                "event": "started",
+                "job": JOB.id,
+                "pretraining_rounds": 1,
+                "learning_rounds": 0,
+            },
             {
                 "time": 1001.235,
                 "event": "pretraining",
+                "job": JOB.id,
                 "round": 2,
                 "loss": 0.5,
                 "active_share": 0.25,
@@ -54,12 +70,13 @@ def test_every_step_is_one_line_of_json(tmp_path: Path) -> None:
             {
                 "time": 1001.235,
                 "event": "validation",
+                "job": JOB.id,
                 "round": 0,
                 "pairs": 12,
                 "mean_squared_error": 0.125,
             },
-            {"time": 1001.235, "event": "learning", "round": 1, "loss": 0.75},
-            {"time": 1001.235, "event": "finished", "mre": "digest"},
+            {"time": 1001.235, "event": "learning", "job": JOB.id, "round": 1, "loss": 0.75},
+            {"time": 1001.235, "event": "finished", "job": JOB.id, "mre": "digest"},
         ], "each line is on disk at once"
 
 
@@ -80,11 +97,22 @@ def test_a_resumed_run_appends(tmp_path: Path) -> None:
         (Lost(ALICE, "gone"), {"event": "lost", "provider": "alice", "reason": "gone"}),
         (
             Postponed(ALICE, QueryId(1, 2, 3), 5, Code.BUSY),
-            {"event": "postponed", "provider": "alice", "query": "1.2.3", "until": "5"},
+            {
+                "event": "postponed",
+                "provider": "alice",
+                "query": "1.2.3",
+                "until": "5",
+                "code": "BUSY",
+            },
         ),
         (
             Faulted(ALICE, Code.MALFORMED, "no [/b] frame"),
-            {"event": "faulted", "provider": "alice", "sentence": "no [/b] frame"},
+            {
+                "event": "faulted",
+                "provider": "alice",
+                "code": "MALFORMED",
+                "sentence": "no [/b] frame",
+            },
         ),
         (
             TurnedAway("ipv4:1.2.3.4:5", None, Code.NOT_ADMITTED, "[red]"),
@@ -164,6 +192,7 @@ def test_every_attempt_at_a_masked_question_is_one_line(tmp_path: Path) -> None:
     assert first == {
         "time": 1000.0,
         "event": "aggregation",
+        "job": JOB.id,
         "query": "2.5.0",
         "function": "class_feature_sums",
         "attempt": 1,
@@ -197,3 +226,46 @@ def test_what_a_job_asks_is_logged_and_shown(tmp_path: Path) -> None:
     screen = scene.screen.getvalue()
     for part in ("1,200 SQUERYs, 1 MQUERYs so far", "too [few] stayed.", "K from 1 is [low]."):
         assert part in screen
+
+
+def test_a_listener_is_told_all_and_a_refusal_is_a_line(tmp_path: Path) -> None:
+    told: list[JobEvent] = []
+    log, q = tmp_path / "log.jsonl", QueryId(2, 0, 0)
+    ended = AttemptEnded(q, "sums", 1, 4, (ALICE,), {}, 70, 30, 0.25)
+    answered = Answered(q, "describe", 4, sent=10, received=20)
+    asked = QuestionAsked(ALICE, q, "describe", 10)
+    settled = [
+        QuestionSettled(ALICE, q, "describe", outcome, code, 0, 0.5)
+        for outcome, code in (
+            (Outcome.ANSWERED, None),
+            (Outcome.REFUSED, Code.PAUSED),
+            (Outcome.TIMED_OUT, None),
+            (Outcome.STOPPED, None),
+        )
+    ]
+    console = Console(file=io.StringIO())
+    with Progress(JOB, 4, log, console, lambda: 0.0, listener=told.append) as progress:
+        progress.resumed(1, 0)
+        progress.session(Joined(ALICE))
+        progress.event(asked)
+        for event in settled:
+            progress.event(event)
+        progress.event(Checkpointed(q))
+        progress.answered(answered)
+        progress.aggregation(ended)
+        progress.learning(1, loss=0.5)
+    assert told == [
+        RoundsDone(Stage.PRETRAINING, 1, JOB.pretraining.rounds),
+        RoundsDone(Stage.LEARNING, 0, JOB.learning.rounds),
+        Joined(ALICE),
+        asked,
+        *settled,
+        Checkpointed(q),
+        answered,
+        ended,
+        RoundsDone(Stage.LEARNING, 1, JOB.learning.rounds),
+    ]
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    failed = {each["event"]: each for each in lines if each.get("provider") == "alice"}
+    assert failed.keys() == {"joined", "refused", "timed_out"}
+    assert failed["refused"].items() >= {"query": "2.0.0", "code": "PAUSED", "job": JOB.id}.items()

@@ -65,7 +65,10 @@ def test_all_are_asked_at_once_under_one_id() -> None:
     questions = Questions(desk, timeout=9.0)
     questions.ask(Q, {A: ERRORS, B: ERRORS})
     body = encode_query(ERRORS)
-    assert desk.asked == [Question(A, Q, body, 9.0), Question(B, Q, body, 9.0)]
+    assert desk.asked == [
+        Question(A, Q, body, 9.0, "squared_error"),
+        Question(B, Q, body, 9.0, "squared_error"),
+    ]
     assert desk.asked[0].body is desk.asked[1].body, "encoded once, however many providers"
 
 

@@ -9,6 +9,7 @@ from coordinator.blobs import MemoryBlobs
 from coordinator.session_events import (
     Faulted,
     Joined,
+    Left,
     Lost,
     Postponed,
     Rejoined,
@@ -233,7 +234,7 @@ def test_a_message_beyond_all_limits_ends_one_session() -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"version": 2}, Code.VERSION_MISMATCH),
+        ({"version": 3}, Code.VERSION_MISMATCH),
         ({"job": JobId("another")}, Code.WRONG_JOB),
         ({"token": b"guess"}, Code.NOT_ADMITTED),
         ({"token": b""}, Code.NOT_ADMITTED),
@@ -250,6 +251,22 @@ def test_who_is_not_let_in_is_told_why(changes: dict[str, object], code: Code) -
         (event,) = here.events
         assert isinstance(event, TurnedAway)
         assert event.code is code
+
+
+@pytest.mark.parametrize("version", [f.VERSION - 1, f.VERSION + 1])
+def test_another_version_is_refused_and_said_at_both_ends(
+    version: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    older = "node" if version < f.VERSION else "coordinator"
+    sentence = (
+        f"The coordinator speaks version {f.VERSION} and the node version {version}: "
+        f"update the {older}."
+    )
+    with site() as here, bare_provider(here.port) as eve:
+        eve.send(hello(version=version))
+        assert ends_with(eve, Code.VERSION_MISMATCH).endswith(sentence)
+        until(lambda: bool(here.events))
+    assert sentence in caplog.text
 
 
 def test_a_newer_stream_replaces_an_older_one() -> None:
@@ -316,6 +333,40 @@ def test_who_is_connected() -> None:
             here.server.wait_for([ALICE], SOON)
             assert here.server.connected() == {ALICE}
         until(lambda: here.server.connected() == frozenset())
+
+
+def test_who_left_for_good_is_asked_nothing_more() -> None:
+    with site() as here:
+        with bare_provider(here.port) as alice:
+            alice.hello()
+            future = here.server.ask(ALICE, Q, b"?", SOON)
+            alice.receive()
+            alice.send(f.Goodbye("the owner left", Code.OWNER_LEFT))
+            with pytest.raises(QueryRefused) as caught:
+                future.result(SOON)
+        assert caught.value.code is Code.OWNER_LEFT
+        until(lambda: here.server.left() == {ALICE})
+        assert Left(ALICE) in here.events
+        assert here.server.connected() == frozenset()
+        with pytest.raises(QueryRefused):
+            here.server.ask(ALICE, QueryId(0, 0, 1), b"?", SOON).result(SOON)
+        with bare_provider(here.port) as alice:  # invited anew
+            alice.hello()
+            again = here.server.ask(ALICE, Q, b"?", SOON)
+            question = alice.receive()
+            assert isinstance(question, f.Question)
+            alice.send(f.Answer(Q, b"!"))
+            assert again.result(SOON) == b"!"
+            assert here.server.left() == frozenset()
+
+
+def test_who_only_goes_is_waited_for() -> None:
+    with site() as here:
+        with bare_provider(here.port) as alice:
+            alice.hello()
+            alice.send(f.Goodbye("good night"))
+            until(lambda: Lost(ALICE, "good night") in here.events)
+        assert here.server.left() == frozenset()
 
 
 def test_stopping_says_goodbye_and_gives_up_what_is_open() -> None:

@@ -7,6 +7,7 @@ from coordinator import target_datasets
 from coordinator.holdings import Counts, Holdings
 from coordinator.target_datasets import Batch, Pairs, batches, draw_pairs, spread
 from protocols.ids import ProviderId
+from protocols.queries import MAX_SUMMED_ROWS
 
 HOLDINGS = Holdings.of(
     {
@@ -112,3 +113,10 @@ def test_means_are_over_the_rows_that_are_in_the_sum() -> None:
     np.testing.assert_array_equal(means[0], [[1, 2], [3, 3]])
     assert np.isnan(means[1, 0]).all()
     np.testing.assert_array_equal(means[1, 1], [3, 1])
+
+
+def test_no_question_asks_a_party_for_more_rows_than_it_draws() -> None:
+    pairs = [[0, 1]] * 600
+    found = made(pairs, [MAX_SUMMED_ROWS // 400] * 600)
+    assert sum(len(batch.pairs) for batch in found) == 600
+    assert max(int(batch.instances.sum()) for batch in found) <= MAX_SUMMED_ROWS

@@ -1,13 +1,13 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from coordinator import task_evidence
-from coordinator.holdings import Holdings
+from coordinator.holdings import Counts, Holdings
 from coordinator.questions import Questions
 from coordinator.session_server import Question
 from coordinator.task_evidence import (
@@ -40,13 +40,20 @@ HOLDINGS = Holdings.of(
 )
 MODELS = tuple(digest_of(str(number).encode()) for number in range(7))
 REQUEST = EvidenceRequest(
-    MODELS, digest_of(b"g"), features=4, ks=(2, 4, 10), draws=3, scores=("logme", "knn"), ways=3
+    MODELS,
+    (np.arange(7),),
+    digest_of(b"g"),
+    features=4,
+    ks=(2, 4, 10),
+    draws=3,
+    scores=("logme", "knn"),
+    ways=3,
 )
 MEANS = np.random.default_rng(0).uniform(-1, 1, (5, 100, 3, 4)).astype(np.float32)
 """Of each provider's target datasets."""
 
 
-def score(provider: ProviderId, name: str, k: int, draw: int, model: str) -> float:
+def score(provider: str, name: str, k: int, draw: int, model: str) -> float:
     """What the providers say: different for everything it may depend on."""
     key = f"{provider}{name}{k}{draw}{model}".encode()
     return int(digest_of(key)[:8], 16) / 2**32
@@ -82,6 +89,17 @@ class Providers:
         sides = (len(query.ks), query.draws)
         means = MEANS[int(question.provider[1:]), : sides[0] * sides[1]].reshape(*sides, 3, 4)
         other = self.fickle and question.query.part > 0
+        pairs = [
+            [
+                [
+                    score("", "alike", k, draw, one + other)
+                    for place, one in enumerate(query.models)
+                    for other in query.models[place + 1 :]
+                ]
+                for draw in range(query.draws)
+            ]
+            for k in query.ks.tolist()
+        ]
         return {
             "means": -means if other else means,
             "scores": np.array(
@@ -96,6 +114,7 @@ class Providers:
                     for k in query.ks.tolist()
                 ]
             ),
+            "similarity": np.array(pairs, np.float32),
             "rows": np.full(3, 50),
         }
 
@@ -124,12 +143,18 @@ def test_each_provider_that_can_answer_is_asked_about_a_task_of_its_own() -> Non
     assert providers.asked[1][2].ks.tolist() == [2]
 
 
-@pytest.mark.parametrize("most", [512, 3])
-def test_answers_are_laid_out_by_target_dataset(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_evidence, "AT_ONCE", most)
+BLOCKS = (np.array([1, 4, 6]), np.array([0, 3, 5]), np.array([2]))
+
+
+@pytest.mark.parametrize("blocks", [REQUEST.blocks, BLOCKS])
+def test_answers_are_laid_out_by_target_dataset(blocks: tuple[Counts, ...]) -> None:
     providers = Providers()
-    found = gather(providers)
-    assert len(providers.asked) == 3 * -(-7 // most)
+    found = gather(providers, replace(REQUEST, blocks=blocks))
+    assert len(providers.asked) == 3 * len(blocks)
+    for number, block in enumerate(blocks):
+        for provider, _, query in providers.asked[3 * number : 3 * number + 3]:
+            assert provider in ("p0", "p2", "p3")
+            assert query.models == tuple(MODELS[place] for place in block)
     assert found.provider.tolist() == [0, 2, 3]
     assert found.task.tolist() == [0] * 6 + [1] * 3 + [2] * 9
     assert found.k.tolist() == [2, 2, 2, 4, 4, 4, 2, 2, 2, 2, 2, 2, 4, 4, 4, 10, 10, 10]
@@ -146,13 +171,23 @@ def test_answers_are_laid_out_by_target_dataset(most: int, monkeypatch: pytest.M
             provider = HOLDINGS.providers[found.provider[task]]
             expected = [score(provider, name, k, row % 3, model) for model in MODELS]
             np.testing.assert_array_equal(scores[row], expected)
+    for block, similarity in zip(blocks, found.similarity, strict=True):
+        assert similarity.shape == (18, len(block) * (len(block) - 1) // 2)
+        for row, k in enumerate(found.k.tolist()):
+            expected = [
+                score("", "alike", k, row % 3, MODELS[one] + MODELS[other])
+                for place, one in enumerate(block)
+                for other in block[place + 1 :]
+            ]
+            np.testing.assert_array_equal(similarity[row], np.array(expected, np.float32))
 
 
 def test_nodes_answer_what_is_asked(tmp_path: Path) -> None:
     """Each provider has four rows of each class, or more."""
     site = GroupedSite(tmp_path / "run")
     backbone = site.blobs.publish(save_backbone(site.state.backbone))
-    request = EvidenceRequest(DIGESTS, backbone, 6, (1, 4, 9), 2, SCORES, ways=3)
+    blocks = (np.array([0, 3]), np.array([1, 2, 4]))
+    request = EvidenceRequest(DIGESTS, blocks, backbone, 6, (1, 4, 9), 2, SCORES, ways=3)
     ids = (QueryId(2, 0, part) for part in count())
     questions, held = Questions(site, 9.0), holdings()
     found = gather_evidence(request, held, questions, ids, np.random.default_rng(0))
@@ -160,14 +195,14 @@ def test_nodes_answer_what_is_asked(tmp_path: Path) -> None:
     assert found.k.tolist() == [1, 1, 4, 4] * 8
     assert found.means.shape == (32, 3, 6)
     assert all(scores.shape == (32, 5) for scores in found.scores.values())
+    assert [own.shape for own in found.similarity] == [(32, 1), (32, 3)]
     again = gather_evidence(request, held, questions, ids, np.random.default_rng(0))
     assert again.means.tobytes() == found.means.tobytes()
 
 
-def test_answers_about_other_rows_are_not_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(task_evidence, "AT_ONCE", 3)
+def test_answers_about_other_rows_are_not_put_together() -> None:
     with pytest.raises(QueryError, match="provider p0: answers about some models are of other"):
-        gather(Providers(fickle=True))
+        gather(Providers(fickle=True), replace(REQUEST, blocks=BLOCKS))
 
 
 def test_tasks_are_of_every_set_and_the_same_for_the_same_randomness() -> None:
@@ -184,6 +219,6 @@ def test_classes_that_name_no_set_are_of_one() -> None:
 
 
 def test_nobody_who_can_answer_is_an_error() -> None:
-    request = EvidenceRequest(MODELS, digest_of(b"g"), 4, (60,), 1, SCORES, ways=3)
+    request = EvidenceRequest(MODELS, REQUEST.blocks, digest_of(b"g"), 4, (60,), 1, SCORES, ways=3)
     with pytest.raises(InputError, match=r"3 classes of one set with 60 rows or more"):
         gather(Providers(), request)

@@ -1,0 +1,1 @@
+"""Flower carries invitations: who is where, and what the ServerApp is told."""

@@ -1,0 +1,1 @@
+"""The jobs of a coordinator that serves sites: kept on disk, run in threads, told about."""

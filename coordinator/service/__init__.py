@@ -1,0 +1,1 @@
+"""`synlearn-coordinator serve`: rankings for downstream teams, over gRPC and HTTP, with a page."""
