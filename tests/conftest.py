@@ -2,6 +2,7 @@
 way of the processes that tests start. Set before anything imports PyTorch."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long one example takes says more of what else runs on the machine than of the code.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
+
+# Doctests are looked for in every module; this one is the fuzzer's own process and needs its extra.
+collect_ignore_glob = ["attacks/hostile_bundle/*"]  # travels to Flower, and is imported there alone
+collect_ignore = [] if find_spec("atheris") else ["fuzz/child.py"]
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from provider.answers import Context
 from provider.attempts import AttemptLedger, MemoryAttempts
 from provider.contribution import Rows, contribution
 from provider.dataset import Dataset
+from provider.gate import FixedGate
 from provider.ledger import Ledger, MemoryLedger
 from provider.masked_rules import MaskedRules
 from provider.models import ModelCache
@@ -38,7 +39,9 @@ from provider.node import Node
 from provider.policy import OpenPolicy, Policy
 from provider.rows import RowSplit, row_generator, subject_generator
 from provider.session import PendingUntil
+from provider.spending import Spending
 from provider.trust import Federation, MemoryTrust, Trust, TrustStore
+from provider.workbench import Workbench
 from synlearn.datasets.dsprites_renderer import Shape
 from synlearn.mre.backbone import Backbone, BackboneSpec, save_backbone
 from tests.identities import AUTHORITY, COORDINATOR, identity_of
@@ -102,11 +105,11 @@ class Provider:
     ) -> None:
         self.name = name
         self.dataset = dataset or Sprites(Shape.ELLIPSE, 20, seed=place)
-        self.rules = rules
-        self.policy = policy
+        self.gate = FixedGate(policy, rules)
         self.secret = hashlib.sha256(f"secret of {name}".encode()).digest()
-        self.ledger = ledger or MemoryLedger()
-        self.attempts = attempts or MemoryAttempts()
+        spending = Spending()
+        self.ledger = ledger or MemoryLedger(spending)
+        self.attempts = attempts or MemoryAttempts(spending)
         self.store = store or MemoryTrust()
         self.fresh = fresh
         self.models = ModelCache()
@@ -118,14 +121,10 @@ class Provider:
         return MaskedAnswers(
             self.name,
             JOB,
-            policy=self.policy,
-            rules=self.rules,
+            gate=self.gate,
             trust=Trust(self.name, JOB, identity_of(self.name), federation),
             attempts=self.attempts,
-            dataset=self.dataset,
-            secret=self.secret,
-            models=self.models,
-            executor=_EXECUTOR,
+            bench=Workbench(self.dataset, self.secret, self.models, _EXECUTOR),
             fresh=self.fresh,
         )
 
@@ -134,12 +133,9 @@ class Provider:
         return Node(
             self.name,
             JOB,
-            policy=self.policy,
+            gate=self.gate,
             ledger=self.ledger,
-            dataset=self.dataset,
-            secret=self.secret,
-            models=self.models,
-            executor=_EXECUTOR,
+            bench=Workbench(self.dataset, self.secret, self.models, _EXECUTOR),
             masked=self.masked(),
         )
 

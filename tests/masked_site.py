@@ -81,6 +81,7 @@ class Session:
             f"localhost:{self._port}",
             self,
             BlobCache(),
+            prover=None,
             connections=Connections(QUICK),
             limits=QUICK,
             backoff=AT_ONCE,

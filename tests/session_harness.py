@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, Unpack
 
 import grpc
 
-from coordinator.admission import TokenAdmission
+from coordinator.admission import Admission, TokenAdmission
 from coordinator.blobs import MemoryBlobs
 from coordinator.session_server import SessionServer
-from coordinator.tls import ServerTls
+from coordinator.tls import TlsAtPort
 from protocols import frames as f
 from protocols.errors import Code, Refused
 from protocols.framing import decode, encode
 from protocols.ids import JobId, ProviderId, QueryId, digest
 from protocols.limits import Limits
+from protocols.proof import Prover
 from provider.backoff import Backoff
 from provider.blobs import BlobCache
 from provider.session import (
@@ -30,6 +31,7 @@ from provider.session import (
     Farewell,
     NodeSession,
     PendingUntil,
+    TlsSource,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ class Changes(TypedDict, total=False):
     token: bytes
     job: JobId
     limits: Limits
-    tls: ClientTls | None
+    tls: TlsSource | None
+    prover: Prover | None
     cache: BlobCache
 
 
@@ -121,6 +124,7 @@ def start_node(
             f"localhost:{port}",
             responder,
             changes.get("cache") or BlobCache(),
+            prover=changes.get("prover"),
             connections=Connections(limits),
             tls=changes.get("tls"),
             limits=limits,
@@ -138,14 +142,17 @@ class Site:
         *,
         providers: Sequence[ProviderId] = (ALICE, BOB),
         limits: Limits = QUICK,
-        tls: ServerTls | None = None,
+        tls: TlsAtPort | None = None,
         names_in_certificates: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         self.events: list[SessionEvent] = []
         self.blobs = MemoryBlobs()
         self.limits = limits
         self.tls = tls
-        self.admission = TokenAdmission(dict.fromkeys(providers, TOKEN), names_in_certificates)
+        self.admission = admission or TokenAdmission(
+            dict.fromkeys(providers, TOKEN), names_in_certificates
+        )
         self.server = self._server("127.0.0.1:0")
         self.port = self.server.start()
         self.nodes: list[Node] = []
@@ -178,12 +185,17 @@ def site(
     *,
     providers: Sequence[ProviderId] = (ALICE, BOB),
     limits: Limits = QUICK,
-    tls: ServerTls | None = None,
+    tls: TlsAtPort | None = None,
     names_in_certificates: bool = False,
+    admission: Admission | None = None,
 ) -> Iterator[Site]:
     """A site that is torn down, whatever happens in it."""
     made = Site(
-        providers=providers, limits=limits, tls=tls, names_in_certificates=names_in_certificates
+        providers=providers,
+        limits=limits,
+        tls=tls,
+        names_in_certificates=names_in_certificates,
+        admission=admission,
     )
     try:
         yield made
@@ -196,17 +208,29 @@ def site(
 class BareProvider:
     """A provider's stream in the test's hands."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ClientTls | None = None) -> None:
         options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        self.channel = grpc.insecure_channel(f"localhost:{port}", options=options)
+        address = f"localhost:{port}"
+        self.channel = (
+            grpc.secure_channel(
+                address,
+                grpc.ssl_channel_credentials(tls.authority, tls.key, tls.certificate),
+                options=options,
+            )
+            if tls
+            else grpc.insecure_channel(address, options=options)
+        )
         self._out: SimpleQueue[bytes | None] = SimpleQueue()
         self._in: SimpleQueue[f.Frame | grpc.RpcError | None] = SimpleQueue()
+        self._reading = threading.Event()
+        self._reading.set()
         self.call = self.channel.stream_stream("/synlearn.Session/Open")(iter(self._out.get, None))
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         try:
             for message in self.call:
+                self._reading.wait()
                 for frame in decode(message, Limits()):
                     self._in.put(frame)
         except grpc.RpcError as error:
@@ -230,7 +254,12 @@ class BareProvider:
         """The next frame, or how the stream ended; None is a clean end."""
         return self._in.get(timeout=SOON)
 
+    def stop_reading(self) -> None:
+        """Read one message more at most, so that the other end cannot write on."""
+        self._reading.clear()
+
     def close(self) -> None:
+        self._reading.set()
         self._out.put(None)
         self.call.cancel()
         self.channel.close()
@@ -249,8 +278,8 @@ def hello(**changes: object) -> f.Hello:
 
 
 @contextmanager
-def bare_provider(port: int) -> Iterator[BareProvider]:
-    provider = BareProvider(port)
+def bare_provider(port: int, tls: ClientTls | None = None) -> Iterator[BareProvider]:
+    provider = BareProvider(port, tls)
     try:
         yield provider
     finally:

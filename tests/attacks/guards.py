@@ -1,44 +1,24 @@
 """Which test notices when a guard is missing: ``python -m tests.attacks.guards``.
 
 Every guard of the protocol is taken out of a copy of the code, one at a time, and the tests that
-are there for it are run: at least one has to fail. Takes some two minutes; `test_secagg_guards.py`
-keeps the list true to the code.
+are there for it are run: at least one has to fail. Takes some two minutes; `test_guards.py` keeps
+the list true to the code.
 """
 
-import os
-import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-HOUSE = Path(__file__).parent.parent.parent
+from tests.attacks.guard_runner import Guard, try_all
+
 ATTACKS = "tests/attacks/test_secagg_attacks.py"
 UNITS = "tests/protocols/secagg/test_{}.py"
 
 
-@dataclass(frozen=True)
-class Guard:
-    """A check, and who is to notice when it is gone.
-
-    Attributes:
-        name: What it guards against.
-        file: Module of `protocols.secagg`.
-        code: How it stands there, once.
-        without: What is there without it.
-        tests: File and words of the tests' names.
-    """
-
-    name: str
-    file: str
-    code: str
-    without: str
-    tests: tuple[str, str]
+def _secagg(name: str, file: str, code: str, without: str, tests: tuple[str, str]) -> Guard:
+    return Guard(name, f"protocols/secagg/{file}.py", code, without, tests)
 
 
 def _attack(name: str, file: str, code: str, without: str, words: str) -> Guard:
-    return Guard(name, file, code, without, (ATTACKS, words))
+    return _secagg(name, file, code, without, (ATTACKS, words))
 
 
 GUARDS = (
@@ -336,28 +316,28 @@ GUARDS = (
         "if False:",
         "replay_of_an_old_reply",
     ),
-    Guard(
+    _secagg(
         "answers that count twice",
         "server",
         "or index in self._heard",
         "",
         (UNITS.format("server"), "answers_twice"),
     ),
-    Guard(
+    _secagg(
         "keys that all would refuse",
         "server",
         "        if key in self._public:",
         "        if False:",
         (UNITS.format("server"), "copied_from or wrong_message"),
     ),
-    Guard(
+    _secagg(
         "a list that goes round",
         "messages",
         "(values[1:] <= values[:-1]).any()",
         "(np.diff(values) <= 0).any()",
         (UNITS.format("messages"), "ascending_order"),
     ),
-    Guard(
+    _secagg(
         "one mask for two contexts",
         "masking",
         'return derive(agreed, salt=context, info=b"synlearn/secagg/pair-mask',
@@ -367,47 +347,5 @@ GUARDS = (
 )
 
 
-def noticed(guard: Guard, room: Path) -> bool:
-    """Whether a test fails without the guard.
-
-    Args:
-        guard: What to take out.
-        room: Holds a copy of `protocols`, put right again afterwards.
-    """
-    path = room / "protocols" / "secagg" / f"{guard.file}.py"
-    whole = path.read_text()
-    path.write_text(whole.replace(guard.code, guard.without))
-    file, words = guard.tests
-    arguments = ["-p", "no:cacheprovider", "-x", "-k", words, str(HOUSE / file)]
-    code = "import pytest, sys; raise SystemExit(pytest.main(sys.argv[1:]))"
-    environment = {**os.environ, "PYTHONPATH": str(room), "PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-P", "-c", code, *arguments],
-        cwd=HOUSE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    path.write_text(whole)
-    if result.returncode not in (0, 1):
-        raise RuntimeError(f"{guard.name}: no tests were run\n{result.stdout}{result.stderr}")
-    return result.returncode == 1 and "failed" in result.stdout
-
-
-def main() -> int:
-    """Take out every guard in its turn; 1 if one is not missed."""
-    unnoticed = 0
-    with TemporaryDirectory() as folder:
-        room = Path(folder)
-        shutil.copytree(HOUSE / "protocols", room / "protocols")
-        for guard in GUARDS:
-            seen = noticed(guard, room)
-            unnoticed += not seen
-            print(f"{'noticed' if seen else 'NOT NOTICED':12} {guard.name}", flush=True)
-    print(f"{len(GUARDS)} guards, {unnoticed} of them not missed by any test")
-    return min(unnoticed, 1)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(try_all(GUARDS, ("protocols",)))

@@ -18,10 +18,11 @@ from protocols.secagg.messages import Survivors
 from protocols.secagg.question import AggregationQuestion
 from protocols.secagg.rounds import Round
 from provider.attempts import AttemptState, MemoryAttempts
+from provider.ledger_file import LedgerFile
 from provider.masked_rules import Budget, MaskedRules
 from provider.privacy import epsilon_of
 from provider.sqlite_attempts import SqliteAttempts
-from provider.sqlite_ledger import LedgerFile, SqliteLedger
+from provider.sqlite_ledger import SqliteLedger
 from tests.identities import COORDINATOR
 from tests.labelled import provider_with
 from tests.masked_nodes import (
@@ -38,6 +39,7 @@ from tests.masked_nodes import (
     no_delay,
     providers,
 )
+from tests.provider.journals import journal_of
 from tests.session_harness import JOB
 
 A, B, C, D = names(4)
@@ -64,7 +66,7 @@ def test_every_attempt_is_charged_and_the_third_refused_when_the_budget_is_spent
     generous = Table(providers(4, MaskedRules(budget=Budget(1e9, 1e-6))))
     for attempt in (1, 2, 3):
         generous.run(generous.question(attempt=attempt, terms=NOISY))
-    costs = [attempt.cost for attempt in generous.providers[A].attempts.attempts()]
+    costs = [attempt.cost.rho for attempt in generous.providers[A].attempts.attempts()]
     assert len(costs) == 3
     assert min(costs) == max(costs) > 0
     # A budget that holds two of these, but not three.
@@ -76,7 +78,7 @@ def test_every_attempt_is_charged_and_the_third_refused_when_the_budget_is_spent
     _, messages = table.until(Round.MASK, question)
     assert table.step(A, question, Round.MASK, messages[A]) is Code.BUDGET_SPENT
     last = table.providers[A].attempts.attempts()[-1]
-    assert (last.number, last.state, last.cost) == (3, AttemptState.BEGUN, 0.0)
+    assert (last.number, last.state, last.cost.rho) == (3, AttemptState.BEGUN, 0.0)
 
 
 def test_a_fourth_attempt() -> None:
@@ -114,7 +116,7 @@ def test_an_attempt_asked_for_again_once_it_is_over() -> None:
 def test_an_attempt_asked_for_again_after_a_restart(round_: Round, tmp_path: Path) -> None:
     file = LedgerFile(tmp_path / "ledger.db")
     seats = providers(3)
-    seats[0].attempts = SqliteAttempts(file, A, JOB)
+    seats[0].attempts = SqliteAttempts(journal_of(file, A), JOB)
     table = Table(seats)
     question = table.question()
     table.until(round_, question) if round_ is not Round.ADVERTISE else table.advertise(A, question)
@@ -285,12 +287,12 @@ def test_nothing_of_an_attempt_is_on_disk_but_that_it_was_made(tmp_path: Path) -
         seeds.append(bytes(range(len(seeds), len(seeds) + count)))
         return seeds[-1]
 
-    file = LedgerFile(path)
+    journal = journal_of(path, A)
     seats = providers(3)
     seats[0] = Provider(
         A,
-        ledger=SqliteLedger(file, A, JOB),
-        attempts=SqliteAttempts(file, A, JOB),
+        ledger=SqliteLedger(journal, JOB),
+        attempts=SqliteAttempts(journal, JOB),
         fresh=fresh,
     )
     table = Table(seats)

@@ -18,8 +18,12 @@ def test_a_small_run(tmp_path: Path) -> None:
         float(leep["run_and_leep_ms"]) / float(alone["rank_ms"])
     )
     assert "leep_over_rank" not in bench.metric_alone("conv4", 2, 6)
-    fused = bench.fusion("conv4", 4)
-    assert fused["mode"] == "fusion"
+    assert alone["with_intervals_over_bare"] == pytest.approx(
+        float(alone["with_intervals_ms"]) / float(alone["bare_distances_ms"])
+    )
+    assert bench.with_evidence("conv4", 6, 2)["mode"] == "default: evidence for 2"
+    fused = bench.with_evidence("conv4", 4, None)
+    assert fused["mode"] == "evidence for all"
     assert fused["rank_over_backbone"] == pytest.approx(
         float(fused["rank_ms"]) / float(fused["backbone_ms"])
     )

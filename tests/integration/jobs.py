@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 COORDINATOR = Path(sys.executable).with_name("synlearn-coordinator")
-PATIENCE = 60.0
+PATIENCE = 240.0
 """Seconds that no step of a tiny job takes."""
 ANSWERED = "SELECT count(*) FROM questions WHERE phase = ? AND step = ? AND part = ? AND computed"
-RECORDS = "SELECT provider, phase, step, part, function, body, digest, computed FROM questions"
+RECORDS = (
+    "SELECT provider, phase, step, part, function, body, digest, computed FROM questions"
+    " WHERE state != 'refused'"  # a round of an attempt that a killed node has lost
+)
 
 Records = dict[tuple[str, int, int, int], tuple[str, str, str]]
 """Function, digest of the question and digest of the answer, by provider and query id."""

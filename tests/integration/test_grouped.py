@@ -14,13 +14,13 @@ from typer.testing import CliRunner
 
 from coordinator.cli import app
 from coordinator.cost import cost_of
+from coordinator.drawing import TARGETS
 from coordinator.grouped_job import GroupedJob
-from coordinator.grouped_run import _FIRST_MASKED, _QUESTIONS, _TARGETS
+from coordinator.grouped_run import masked_id
 from coordinator.holdings import Holdings
 from coordinator.job import read_job
 from coordinator.target_datasets import batches, draw_pairs
-from protocols.ids import ProviderId, QueryId
-from protocols.mquery import IDS
+from protocols.ids import ProviderId
 from protocols.queries import SCORES, feature_signs
 from protocols.queries.describe import unpack_names
 from provider.answers.class_features import class_feature_sums
@@ -32,12 +32,14 @@ from synlearn.datasets.mixed_plan import Part
 from synlearn.fusion.storage import load_fusion
 from synlearn.mre.backbone import load_backbone
 from synlearn.mre.storage import load_mre, mre_digest
+from synlearn.scorers.direct import Direct
 from synlearn.validation import head_accuracy
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.feature_cache import planes
 from synlearn.zoo.features import penultimate_features
 from tests.integration.grouped import pool, split, write_grouped_site
 from tests.integration.jobs import RunningJob, answered, log, model, records
+from tests.integration.plans import check_plan
 
 pytestmark = pytest.mark.integration
 
@@ -78,8 +80,7 @@ def answers(out: Path) -> "dict[str, np.ndarray[tuple[int, ...], np.dtype[Any]]]
 def datasets(site: Site) -> dict[ProviderId, Dataset]:
     """What each provider holds."""
     shares = [
-        PoolShare(site.job.providers.pool, site.job.providers.split, number)
-        for number in range(len(split().providers))
+        PoolShare(*site.job.providers.places, number) for number in range(len(split().providers))
     ]
     return dict(zip(held(site).providers, open_shares(shares), strict=True))
 
@@ -101,14 +102,14 @@ def test_target_datasets_are_those_of_plain_sums(site: Site) -> None:
     expected: list[Array] = []
     for step in range(settings.rounds):
         tasks = found["answers.tasks"][step * 8 : (step + 1) * 8]
-        random = np.random.default_rng([site.job.seed, _TARGETS, step])
+        random = np.random.default_rng([site.job.seed, TARGETS, step])
         pairs = draw_pairs(
             tasks, draws=3, least=settings.k_least, most=settings.k_most, random=random
         )
         features = np.empty((len(pairs), 3, 16))
         for number, batch in enumerate(batches(pairs, holdings, 16, random)):
             rows = batch.rows(holdings)
-            query_id = QueryId(2, step, _FIRST_MASKED + number * _QUESTIONS * IDS)
+            query_id = masked_id(step, number)
             total = np.zeros((len(batch.slots), 16))
             for party, own in rows.items():
                 secret = _secret(site.job.seed, party)
@@ -169,6 +170,18 @@ def test_the_job_says_what_it_asked(site: Site) -> None:
     assert {line["sentence"][:8] for line in lines if line["event"] == "warning"} == {"K from 1"}
 
 
+def test_a_plan_tells_beforehand_what_is_asked(site: Site) -> None:
+    found = check_plan(site.job_file, site.unbroken, workers=2)
+    assert found.closure == "grouped"
+    assert found.warnings[0].startswith("K from 1 lies below the floor of 2 parties")
+    (sums,) = found.sums
+    lines = [line for line in log(site.unbroken.out) if line["event"] == "aggregation"]
+    assert (sums.fewest_parties, sums.most_parties) == (
+        min(line["parties"] for line in lines),
+        max(line["parties"] for line in lines),
+    )
+
+
 MOMENTS: list[Callable[[RunningJob], bool]] = [
     answered(2, 0, 2),  # validation: some have answered
     lambda job: bool(list((job.out / "sums").glob("*.sum"))),  # target datasets: a sum is kept
@@ -191,7 +204,7 @@ def test_a_job_killed_again_and_again_goes_on(site: Site) -> None:
     found, expected = answers(last.out), answers(site.unbroken.out)
     assert found.keys() == expected.keys()
     # All but sums that had to be asked again, over other rows, is the same.
-    for name in ("tasks", "score", "soft", "hard", "known"):
+    for name in ("tasks", "score", "outputs.soft", "outputs.hard", "outputs.known"):
         np.testing.assert_array_equal(found[f"answers.{name}"], expected[f"answers.{name}"])
     assert set(model(last.out)) == set(model(site.unbroken.out))
     sums = [line for line in log(last.out) if line["event"] == "aggregation"]
@@ -245,7 +258,8 @@ def test_a_run_with_another_manifest_is_not_resumed(site: Site) -> None:
 
 def test_a_fusion_is_fitted_on_what_single_providers_say(site: Site) -> None:
     fitted = load_fusion(site.unbroken.out / "mre")
-    assert fitted.sources == ("metric", *SCORES)
+    weighed = [name for name in SCORES if name != Direct.HELD_OUT]  # that one makes accuracies
+    assert fitted.sources == ("metric", "metric_smoothed", *weighed)
     assert sorted(fitted.by_k) == [1, 2]
     assert fitted.provenance["folds"] == 2
     weights = [line for line in log(site.unbroken.out) if line["event"] == "fusion"]

@@ -94,7 +94,7 @@ def test_noise_is_added_charged_and_limited() -> None:
         result = site.aggregations.ask(Q, ERRORS, site.rows, noisy)
         off = result.answer["sums"] - expected(site.those(names(4)))[:-1]
         assert 0 < np.abs(off).max() < 8 * 100.0
-        costs = {p.attempts.attempts()[0].cost for p in site.providers.values()}
+        costs = {p.attempts.attempts()[0].cost.rho for p in site.providers.values()}
         assert min(costs) > 0
         spent = 1
         with pytest.raises(AggregationFailed, match="BUDGET_SPENT") as caught:  # noqa: PT012

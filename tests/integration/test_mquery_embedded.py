@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from coordinator.aggregation import Aggregations, Terms
+from coordinator.attendance import Attendance
 from coordinator.blobs import MemoryBlobs
 from coordinator.federation import embedded_federation
 from coordinator.session_questions import QueryRefused
 from protocols.ids import JobId, ProviderId, QueryId
 from protocols.queries import SquaredError, encode_query
-from provider.sqlite_attempts import SqliteAttempts
-from provider.sqlite_ledger import LedgerFile
+from provider.ledger_file import LedgerFile
+from provider.sqlite_attempts import read_attempts
 from tests.models import model_file
 
 pytestmark = pytest.mark.integration
@@ -34,10 +35,10 @@ def test_nodes_of_several_processes_add_up(tmp_path: Path) -> None:
         folder=tmp_path,
         seed=1,
         workers=2,
-        join_timeout=60.0,
         on_event=lambda _: None,
         masked={"squared_error"},
     ) as federation:
+        Attendance(federation.server, federation, 60.0).wait_for_all(SHARES)
         aggregations = Aggregations(federation.server, federation.trust, deadline=60.0)
         rows = dict.fromkeys(SHARES, (800,))
         result = aggregations.ask(Q, query, rows, Terms(bound=2.0**12))
@@ -54,5 +55,5 @@ def test_nodes_of_several_processes_add_up(tmp_path: Path) -> None:
     for place in range(2):
         file = LedgerFile(tmp_path / f"worker-{place}-of-2.db")
         for provider, job in file.owners():
-            attempts = SqliteAttempts(file, ProviderId(provider), JobId(job)).attempts()
+            attempts = read_attempts(file, ProviderId(provider), JobId(job))
             assert [attempt.query for attempt in attempts] == [Q, QueryId(2, 1, 0)]

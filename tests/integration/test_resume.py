@@ -16,6 +16,7 @@ from tests.integration.jobs import (
     records,
     write_job,
 )
+from tests.integration.plans import check_plan
 
 pytestmark = pytest.mark.integration
 
@@ -63,6 +64,14 @@ def wait_until_gone(workers: list[int]) -> None:
     while not all(map(gone, workers)):
         assert time.monotonic() < deadline, "a worker outlives its coordinator"
         time.sleep(0.01)
+
+
+def test_a_plan_tells_beforehand_what_is_asked(site: Site) -> None:
+    assert site.unbroken.finish()[0] == 0
+    found = check_plan(site.job, site.unbroken, workers=2)
+    assert found.closure == "isolated"
+    assert not found.sums
+    assert not found.warnings
 
 
 def test_a_coordinator_killed_again_and_again(site: Site) -> None:

@@ -18,7 +18,7 @@ from protocols.ids import JobId, ProviderId, QueryId, digest_of
 from protocols.limits import KIB
 from provider.blobs import BlobCache
 from provider.session import ClientTls, Farewell
-from tests.integration.conftest import Authority
+from tests.certificates import Authority
 from tests.session_harness import (
     ALICE,
     BOB,
