@@ -26,6 +26,7 @@ from coordinator.grouped_state import GroupedState, Sizes, initial_grouped_state
 from coordinator.holdings import Holdings
 from coordinator.job import read_job
 from coordinator.metric_learning import update_learner
+from coordinator.output_sums import Outputs
 from protocols.ids import ProviderId
 from protocols.queries import feature_signs
 from synlearn.class_tasks import ClassEnvironment
@@ -66,7 +67,7 @@ class Pooled:
         labels: (n,) positions in `classes`.
         classes: Full names, sorted.
         features: (m, n, width) of the learning models, projected as the providers project them.
-        soft, hard: As in `ClassAnswers`.
+        soft, hard: As in `coordinator.output_sums.Outputs`.
         specifications: Of the learning models.
         kinds: Numbers of each kind in one of their class vectors.
     """
@@ -172,7 +173,9 @@ def learn(job: GroupedJob, pooled: Pooled, providers: int) -> tuple[Backbone, Cl
         features = torch.cat([state.backbone(part) for part in images.split(64)]).numpy()
     settings, answers = job.learning, state.answers
     every = np.arange(len(pooled.features))
-    answers.add_outputs(every, pooled.soft, pooled.hard)
+    (alone,) = holdings.providers
+    own = Outputs(pooled.soft, pooled.hard)
+    answers.outputs.add(alone, np.arange(len(pooled.classes)), every, own)
     environment = ClassEnvironment(
         pooled.classes, tuple(range(len(pooled.classes))), settings.ways, len(every), job.seed
     )
@@ -186,7 +189,7 @@ def learn(job: GroupedJob, pooled: Pooled, providers: int) -> tuple[Backbone, Cl
         targets = _targets(pooled, features, tasks[task], instances, random)
         level = nearest_level(instances, job.validation.levels)
         answers.add_target_datasets(first + task, level, targets)
-        gathered = answers.gathered(job.metric.attention_labels)
+        gathered = state.gathered(job.metric.attention_labels)
         update_learner(job, state.learner, gathered, pooled.specifications, step)
     return state.backbone, state.learner.metric
 
@@ -246,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     job = read_job(options.job)
     if not isinstance(job, GroupedJob):
         raise SystemExit("give a job of grouped closures")
-    split = read_split(job.providers.split)
+    split = read_split(job.providers.places[1])
     plan = MixedPlan(options.mixed, split, data=None)
     data = prepare_mixed(plan, lambda *_: None, time.monotonic)
     generator = Generator(job.metric.specification)

@@ -29,6 +29,7 @@ from coordinator.grouped_job import GroupedJob
 from coordinator.job import read_job
 from coordinator.metric_learning import learning_plan
 from coordinator.named_tensors import unprefixed
+from protocols.ids import ProviderId
 from protocols.queries.describe import unpack_names
 from synlearn.atomic import write_atomically
 from synlearn.datasets.mixed_plan import Part
@@ -76,17 +77,25 @@ def learning_side(
 ) -> LearningSide:
     """Read what a run gathered."""
     tensors = load_file(run / "checkpoint.safetensors")
-    answers = ClassAnswers(
-        **{name: value.numpy() for name, value in unprefixed("answers.", tensors).items()}
+    classes = unpack_names(tensors["holdings.classes"].numpy())
+    answers = ClassAnswers.none(
+        classes=len(classes),
+        models=tensors["answers.score"].shape[2],
+        outputs=tensors["answers.outputs.soft"].shape[2],
+        ways=job.learning.ways,
+        width=job.pretraining.features,
+        levels=len(job.validation.levels),
     )
-    place = {name: i for i, name in enumerate(unpack_names(tensors["holdings.classes"].numpy()))}
+    answers.restore(unprefixed("answers.", tensors))
+    providers = map(ProviderId, unpack_names(tensors["holdings.providers"].numpy()))
+    place = {name: i for i, name in enumerate(classes)}
     rows = data.pool.rows(Part.PROVIDER)
     names = [data.pool.classes[label].full_name for label in data.pool.labels[rows]]
     return LearningSide(
         tasks=answers.tasks,
         score=answers.score,
         levels=job.validation.levels,
-        responses=answers.gathered(job.metric.attention_labels).responses.numpy(),
+        responses=answers.gathered(job.metric.attention_labels, providers).responses.numpy(),
         pictures=data.pool.pictures[rows],
         labels=np.array([place[name] for name in names], np.int64),
         models=ClassSets.of(data.specifications.select(data.learning).vectors(model.generator)),
@@ -174,7 +183,7 @@ def main(  # noqa: PLR0917 - a command's parameters are its options
     if not isinstance(job, GroupedJob) or not isinstance(model, ClassificationMRE):
         raise SystemExit("give a job of grouped closures, and its run")
     data = prepare_mixed(
-        MixedPlan(mixed, read_split(job.providers.split), None), lambda *_: None, time.monotonic
+        MixedPlan(mixed, read_split(job.providers.places[1]), None), lambda *_: None, time.monotonic
     )
     learning = learning_side(learned, job, data, model)
     settings = training(job, model.metric.spec)

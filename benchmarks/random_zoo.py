@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from synlearn.zoo.architectures import Architecture, architecture
-from synlearn.zoo.card import FORMAT, InputFormat, ModelCard, ModelId, TrainingData, TrainingRun
+from synlearn.zoo.card import FORMAT, ModelCard, ModelId, TrainingData, TrainingRun
 from synlearn.zoo.catalog import Zoo, ZooEntry, add_model, digest_of
 from synlearn.zoo.class_specification import ClassSpecifications, profile_blocks
+from synlearn.zoo.formats.input_format import InputFormat
 from synlearn.zoo.formats.torch import ModelFile, to_bytes
 from synlearn.zoo.mixed_recipes import FEWEST_CLASSES, FULL, MOST_CLASSES, NETWORKS
 from synlearn.zoo.picture_anchors import picture_anchors

@@ -2,10 +2,11 @@
 
 A five-way task at K = 5 on images of 32 x 32, in a process with one computing thread; medians of
 CPU time, each repeated by itself. Beside each other: one pass of the backbone over the 25 images;
-`rank` by the *metric alone*, which runs no model; running all models and LEEP
-(`run_all_models.py`); and the *fusion* of the metric with direct scores, which reads and runs all
-models as well. Weights are random, model specifications made up (`random_zoo.py`). Prints tables,
-writes ``<out>/results.json``; a missed target is no failure.
+rankings by the *metric alone*, which runs no model: its bare distances, scores alone (`MREModel`),
+and with intervals of accuracy, odds and ties (`Ranker`); running all models and LEEP
+(`run_all_models.py`); the *default*, in which evidence re-ranks the first 20; and *evidence for
+all*, which reads and runs all models as well. Weights are random, model specifications and maps to
+accuracies made up. Prints tables, writes ``<out>/results.json``; a missed target is no failure.
 """
 
 import multiprocessing
@@ -26,12 +27,13 @@ from benchmarks.random_zoo import made_up_specifications, write_models, zoo_of
 from benchmarks.ranking_speed_report import TARGET, show
 from benchmarks.record import Plain, write_record
 from benchmarks.run_all_models import AllModels
-from benchmarks.untrained_mre import made_up_fusion, untrained
+from benchmarks.untrained_mre import made_up_accuracy, made_up_fusion, untrained
 from coordinator.grouped_job import GroupedMetric
 from coordinator.job_sections import Pretraining
-from synlearn.fusion.zoo_ranking import rank_with_evidence
 from synlearn.mre.backbone import BackboneSpec
-from synlearn.mre.classification_model import ClassificationMRE
+from synlearn.mre.classification_model import ClassificationMRE, class_means
+from synlearn.ranker import EVIDENCE, Ranker
+from synlearn.zoo.catalog import Zoo
 
 OUT: Final = Path("runs/ranking_speed")
 WAYS, EXAMPLES = 5, 5
@@ -55,7 +57,7 @@ class Plan:
         backbones: Names in `BACKBONES`.
         ranked: Sizes of zoos for the metric alone.
         leep: Sizes for running all models.
-        fused: Size for the fusion; 0 for none.
+        fused: Size for evidence for all; 0 for none.
         repeats: Runs.
     """
 
@@ -103,37 +105,59 @@ class Bench:
         return {"models": size, "run_and_leep_ms": took, "read_once_ms": read}
 
     def metric_alone(self, name: str, members: int, size: int) -> dict[str, Plain]:
-        """`MREModel.rank`; also with every row of the ranking looked at."""
+        """By the metric alone: `MREModel.rank`, and `Ranker.rank` without evidence.
+
+        Of both also with every row of the ranking looked at.
+        """
         model = untrained(BACKBONES[name], members, self._known)
         zoo, start = zoo_of(self._root, self._entries, size), time.process_time()
         model.project(zoo, self._known.select(zoo.ids))
         once = 1e3 * (time.process_time() - start)
-        runs = self._runs(name)
+        runs, ranker = self._runs(name), self._ranker(model)
         passed = median(lambda: self._pass(model), runs)
-        ranked = median(lambda: model.rank(self._images, self._labels, zoo), runs)
-        read = median(lambda: tuple(model.rank(self._images, self._labels, zoo)), runs)
+        bare = median(lambda: self._distances(model, zoo), runs)
+        ranked = median(lambda: model.rank(*self._task, zoo), runs)
+        read = median(lambda: tuple(model.rank(*self._task, zoo)), runs)
+        sure = median(lambda: ranker.rank(*self._task, zoo, evidence=0), runs)
+        sure_read = median(lambda: tuple(ranker.rank(*self._task, zoo, evidence=0)), runs)
         found: dict[str, Plain] = {
             "mode": "metric alone",
             "backbone": name,
             "members": members,
             "rank_and_read_all_rows_ms": read,
             "project_once_ms": once,
+            "bare_distances_ms": bare,
+            "with_intervals_ms": sure,
+            "with_intervals_and_all_rows_ms": sure_read,
+            "with_intervals_over_bare": sure / bare,
         }
         return found | self._compared(size, passed, ranked)
 
-    def fusion(self, name: str, size: int) -> dict[str, Plain]:
-        """`rank_with_evidence` from a zoo on disk: it reads and runs all models."""
+    def with_evidence(self, name: str, size: int, evidence: int | None) -> dict[str, Plain]:
+        """`Ranker.rank` from a zoo on disk: it reads and runs the first models, or all."""
         model = untrained(BACKBONES[name], MEMBERS[0], self._known)
-        stored = made_up_fusion(EXAMPLES)
-        zoo = zoo_of(self._root, self._entries, size)
+        ranker, zoo = self._ranker(model), zoo_of(self._root, self._entries, size)
         model.project(zoo, self._known.select(zoo.ids))
         passed = median(lambda: self._pass(model), self._runs(name))
-        fused = median(
-            lambda: rank_with_evidence(model, stored, self._images, self._labels, zoo),
-            self._runs(),
-        )
-        found: dict[str, Plain] = {"mode": "fusion", "backbone": name, "members": MEMBERS[0]}
-        return found | self._compared(size, passed, fused)
+        took = median(lambda: ranker.rank(*self._task, zoo, evidence=evidence), self._runs())
+        mode = "evidence for all" if evidence is None else f"default: evidence for {evidence}"
+        found: dict[str, Plain] = {"mode": mode, "backbone": name, "members": MEMBERS[0]}
+        return found | self._compared(size, passed, took)
+
+    @property
+    def _task(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._images, self._labels
+
+    def _ranker(self, model: ClassificationMRE) -> Ranker:
+        classes = len(model.learned.means)
+        return Ranker(model, made_up_fusion(EXAMPLES), made_up_accuracy(EXAMPLES, WAYS, classes))
+
+    @torch.inference_mode()
+    def _distances(self, model: ClassificationMRE, zoo: Zoo) -> None:
+        """The backbone, class means, and the metric: what a ranking cannot do without."""
+        features, projected = model.backbone(torch.from_numpy(self._images)), model.project(zoo)
+        means, _, _ = class_means(features, self._labels)
+        model.distances(means[None], projected.models, projected.packed)
 
     def _runs(self, backbone: str = "") -> int:
         """All repeats for what is fast, which is less exact, too."""
@@ -169,7 +193,12 @@ def measure(plan: Plan) -> dict[str, list[dict[str, Plain]]]:
                 for members in MEMBERS
                 for size in plan.ranked
             ],
-            "fusion": [bench.fusion(name, plan.fused) for name in plan.backbones if plan.fused],
+            "evidence": [
+                bench.with_evidence(name, size, evidence)
+                for name in plan.backbones
+                for size, evidence in ((max(plan.ranked), EVIDENCE), (plan.fused, None))
+                if plan.fused
+            ],
         }
 
 
@@ -190,7 +219,7 @@ def main(
     repeats: Annotated[int, typer.Option(min=1, help="Runs; the median counts.")] = 51,
     models: Annotated[str, typer.Option(help="Sizes of zoos, with commas.")] = "10,100,1000",
     leep: Annotated[str, typer.Option(help="Sizes for LEEP, with commas.")] = "100,1000",
-    fused: Annotated[int, typer.Option(min=0, help="Size for the fusion; 0: none.")] = 100,
+    fused: Annotated[int, typer.Option(min=0, help="Size for evidence for all; 0: none.")] = 100,
     backbones: Annotated[str, typer.Option(help="Which, with commas.")] = ",".join(BACKBONES),
 ) -> None:
     """Time rankings beside a pass of the backbone, and beside LEEP."""

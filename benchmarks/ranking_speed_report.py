@@ -16,7 +16,7 @@ Row = Mapping[str, Plain]
 
 def show(found: Mapping[str, Sequence[Row]]) -> None:
     """Print the tables."""
-    console = Console(width=100)
+    console = Console(width=110)
     table = Table("models", "run all, and LEEP", "read from disk, once", title="Direct score")
     for row in found["leep"]:
         table.add_row(str(row["models"]), _ms(row["run_and_leep_ms"]), _ms(row["read_once_ms"]))
@@ -28,9 +28,20 @@ def show(found: Mapping[str, Sequence[Row]]) -> None:
         read, once = row["rank_and_read_all_rows_ms"], row["project_once_ms"]
         table.add_row(*_cells(row), verdict, _ms(read), _ms(once))
     console.print(table)
-    table = Table(*head, title="Fusion, which runs every model")
-    for row in found["fusion"]:
-        table.add_row(*_cells(row))
+    head_sure = ("backbone", "members", "models", "bare distances", "with intervals", "ratio")
+    table = Table(*head_sure, "every row read", title="Metric alone: intervals, odds and ties")
+    for row in found["metric_alone"]:
+        table.add_row(
+            *(str(row[name]) for name in ("backbone", "members", "models")),
+            _ms(row["bare_distances_ms"]),
+            _ms(row["with_intervals_ms"]),
+            f"{float(row['with_intervals_over_bare']):.2f}",
+            _ms(row["with_intervals_and_all_rows_ms"]),
+        )
+    console.print(table)
+    table = Table("mode", *head, title="With evidence, which runs models from disk")
+    for row in found["evidence"]:
+        table.add_row(str(row["mode"]), *_cells(row))
     console.print(table)
 
 

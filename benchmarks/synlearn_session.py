@@ -111,6 +111,7 @@ def provide(workload: Workload, port: int, authority: bytes, providers: range) -
                     f"localhost:{port}",
                     _Echo(),
                     cache,
+                    prover=None,
                     connections=connections,
                     tls=ClientTls(authority),
                 ).run()

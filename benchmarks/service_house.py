@@ -1,0 +1,114 @@
+"""A service to be measured: a zoo of random models, an MRE model of random weights, a process."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.random_zoo import made_up_specifications, write_models
+from benchmarks.service_requests import rank_request
+from benchmarks.untrained_mre import made_up_accuracy, made_up_fusion, untrained
+from coordinator.service.desk import Desk, DeskPlan, Work
+from synlearn.errors import InputError
+from synlearn.fusion.accuracy_storage import save_accuracy
+from synlearn.fusion.storage import save_fusion
+from synlearn.mre.backbone import BackboneSpec
+from synlearn.mre.storage import save_mre
+from synlearn.zoo.catalog import Zoo, write_index
+from synlearn.zoo.class_specification import store_specifications
+
+WAYS, EXAMPLES, FEATURES = 5, 5, 64
+_BARE: Final = 100
+_START_SECONDS: Final = 300.0
+_PORT = re.compile(r"(HTTP|gRPC) on 127\.0\.0\.1, port (\d+)")
+_COMMAND: Final = "from coordinator.cli import app; app()"
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """The handler alone: medians, of wall-clock and of processor time, for one ranking."""
+
+    median_ms: float
+    processor_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A service. pid: of its first process; ports: by road."""
+
+    pid: int
+    ports: dict[str, int]
+
+    def port(self, road: str) -> int:
+        """Where a road is."""
+        return self.ports[road]
+
+
+def write_house(root: Path, models: int) -> None:
+    """Write `root`/zoo, `root`/mre and `root`/service.toml."""
+    entries = write_models(root / "zoo", models)
+    write_index(root / "zoo", entries)
+    zoo = Zoo.open(root / "zoo")
+    known = made_up_specifications(zoo)
+    store_specifications(zoo, known)
+    model = untrained(BackboneSpec(channels=3, features=FEATURES), 2, known)
+    save_mre(model, root / "mre")
+    save_fusion(made_up_fusion(EXAMPLES), root / "mre")
+    accuracy = made_up_accuracy(EXAMPLES, WAYS, len(model.learned.means))
+    save_accuracy(accuracy, root / "mre")
+
+
+def bare_handler(root: Path, road: str) -> Bare:
+    """What a worker runs, here and alone."""
+    desk = Desk.open(DeskPlan(root / "mre", root / "zoo", 128))
+    work = Work.RANK_JSON if road == "http" else Work.RANK
+    wall, processor = [], []
+    for number in range(_BARE + 10):
+        body = rank_request(number).SerializeToString()
+        began, spent = time.perf_counter(), time.process_time()
+        desk.answer(work, body)
+        wall.append(time.perf_counter() - began)
+        processor.append(time.process_time() - spent)
+    return Bare(1e3 * float(np.median(wall[10:])), 1e3 * float(np.median(processor[10:])))
+
+
+@contextlib.contextmanager
+def started(root: Path, workers: int) -> Iterator[Started]:
+    """Start the service, and end it."""
+    settings = root / "service.toml"
+    settings.write_text(
+        f'mre = "{root / "mre"}"\nzoo = "{root / "zoo"}"\nworkers = {workers}\n'
+        '[http]\nlisten = "127.0.0.1:0"\n[grpc]\nlisten = "127.0.0.1:0"\n'
+        "[limits]\nper_second = 1e6\nburst = 1e6\nseconds = 60.0\nwaiting = 100000\n"
+        "[page]\nenabled = false\n"
+    )
+    log = root / "service.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-c", _COMMAND, "serve", "--settings", str(settings)],
+            stderr=stream,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+    try:
+        yield Started(process.pid, _ports(process, log))
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _ports(process: "subprocess.Popen[bytes]", log: Path) -> dict[str, int]:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        found = {name.lower(): int(port) for name, port in _PORT.findall(log.read_text())}
+        if len(found) == 2:
+            return found
+        time.sleep(0.2)
+    raise InputError(f"the service did not start; it said: {log.read_text()[-2000:]}")
