@@ -32,6 +32,7 @@ LIST = "/v1/control/list-nodes"
 PASSED = "/v1/fleet/get-fab"
 """A call that the proxy passes on, and that no SuperNode at rest makes: the SuperLink's log names
 it, and it is refused there, since none of what is sent here is signed by a SuperNode."""
+RUN_ENDS = "/v1/runtime/push-task-output"
 SELF_ADMISSION = {"/v1/fleet/register-node", "/v1/fleet/unregister-node"}
 CHUNKED = "Transfer-Encoding: chunked"
 SMUGGLED = post(LIST)
@@ -113,6 +114,8 @@ def test_flowers_own_commands_are_refused_at_the_public_port(
         # An operator on the SuperLink's own host may do all of it: the proxy alone is the guard.
         done = site.flwr(*words, "site")
         assert done.returncode == 0, (words, done.stdout, done.stderr)
+    # The operator's run ends with this call; later tests count what is heard, and must not meet it.
+    wait_until(lambda: f"POST {RUN_ENDS}" in _heard(site), "the operator's run ends")
 
 
 @pytest.mark.usefixtures("unheard")
