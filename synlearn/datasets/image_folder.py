@@ -57,6 +57,8 @@ def pixels_of(
 ) -> NDArray[np.uint8]:
     """Return one image, turned upright and resized (bilinear), (height, width, channels).
 
+    Transparent parts show white.
+
     Args:
         source: A file, or its bytes.
         shape: To bring it to.
@@ -75,7 +77,7 @@ def pixels_of(
             if most_pixels is None or width * height <= most_pixels:
                 # Cameras store a picture as the sensor lay, and how to turn it beside it.
                 colours = "L" if shape.channels == 1 else "RGB"
-                image = ImageOps.exif_transpose(opened).convert(colours)
+                image = _on_white(ImageOps.exif_transpose(opened)).convert(colours)
     except Image.DecompressionBombError as error:
         raise InputError(f"{name} has far too many pixels; make it smaller.") from error
     except Exception as error:  # damaged bytes make decoders raise anything
@@ -92,6 +94,14 @@ def pixels_of(
     if image.size != (shape.width, shape.height):
         image = image.resize((shape.width, shape.height), Image.Resampling.BILINEAR)
     return np.asarray(image, np.uint8).reshape(shape.height, shape.width, -1)
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Lay a picture with transparent parts on white: what lies hidden below them is arbitrary."""
+    if not image.has_transparency_data:
+        return image
+    blended = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", blended.size, "white"), blended)
 
 
 def _load_image(file: Path, shape: ImageShape) -> NDArray[np.float32]:

@@ -46,6 +46,16 @@ def test_images_are_brought_to_the_shape_asked_for(tmp_path: Path) -> None:
         np.testing.assert_allclose(examples.images, 0.4, atol=0.005)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_are_laid_on_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))  # black below, and nothing of it is to be seen
+    image.paste((51, 51, 51, 255), (0, 0, 4, 8))
+    image.convert(mode).save(tmp_path / "a.png")
+    images = load_image_folder(tmp_path, SHAPE).images
+    np.testing.assert_allclose(images[0, 0, :, :4], 0.2, atol=0.005)
+    np.testing.assert_array_equal(images[0, 0, :, 4:], 1)
+
+
 def test_a_picture_taken_sideways_is_turned(tmp_path: Path) -> None:
     pixels = np.zeros((8, 8), np.uint8)
     pixels[0] = 255
