@@ -4,11 +4,13 @@ Each model's worth is a Gaussian of its own; what they all share (how hard the t
 part, since it moves all alike. No loop runs over models: a thousand take a few milliseconds.
 """
 
+import math
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 Float64 = NDArray[np.float64]
 
@@ -25,7 +27,7 @@ _LEAST: Final = 1e-3
 """A deviation counts as this part of the largest, at least."""
 _NOTHING: Final = 1e-12
 """Deviations below this part of the largest mean are rounding."""
-_TINY: Final = np.float32(1e-37)
+_TINY: Final = 1e-37
 
 
 def best_probability(mean: Float64, deviation: Float64) -> Float64:
@@ -69,9 +71,13 @@ def best_probability(mean: Float64, deviation: Float64) -> Float64:
 
 
 def _logs(points: Float64, mean: Float64, deviation: Float64) -> Float64:
-    """Logarithms of the models' distribution functions at some points, (m, p)."""
-    z = ((points - mean[:, None]) / deviation[:, None]).astype(np.float32)  # half the time
-    found: Float64 = np.log(np.maximum(ndtr(z), _TINY)).astype(np.float64)
+    """Logarithms of the models' distribution functions at some points, (m, p).
+
+    In float32 by PyTorch, whose erfc is vectorised: a fifth of the time that SciPy's takes.
+    """
+    z = (mean[:, None] - points) / (math.sqrt(2) * deviation[:, None])
+    below = torch.erfc(torch.from_numpy(z.astype(np.float32))).mul_(0.5)
+    found: Float64 = below.clamp_(min=_TINY).log_().numpy().astype(np.float64)
     return found
 
 

@@ -1,7 +1,10 @@
 """A ranking in plain sentences: who is first, what cannot be told apart, what to know besides."""
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Final
+
+from synlearn.ranked_models import RankedModels
 
 if TYPE_CHECKING:
     from synlearn.ranking import Ranking
@@ -23,11 +26,18 @@ def summary(ranking: "Ranking") -> str:
     if best.best_probability is not None and len(ranking) > 1:
         text += f"; it is the best one with probability {share(best.best_probability)}"
     parts = [f"{text}."]
-    if ties := ties_in_words([row.model for row in ranking.tied]):
+    if ties := ties_in_words(_tied(ranking)):
         parts.append(ties)
     if ranking.warning:
         parts.append(ranking.warning)
     return " ".join(parts)
+
+
+def _tied(ranking: "Ranking") -> list[str]:
+    rows = ranking.rows
+    if isinstance(rows, RankedModels):  # no row is made for a name
+        return list(compress(rows.models, rows.tied.tolist()))
+    return [row.model for row in rows if row.tied_with_best]
 
 
 def ties_in_words(models: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ Features of single examples are of length 1, so their variance about a mean m of
 (1 - |m|^2) K / (K - 1): the means alone tell it, in learning as for a downstream team.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -54,11 +55,17 @@ def moved_means(
     Returns:
         (replicates, n, c, f) float32.
     """
-    shape = learned.means - learned.means.mean(dim=0)
-    size = shape.square().sum().clamp(min=torch.finfo(torch.float32).tiny)
-    random = np.random.default_rng(_SEED)
-    drawn = random.standard_normal((replicates, means.shape[1], len(shape)), np.float32)
-    unit = torch.from_numpy(drawn) @ shape / size.sqrt()  # the same for all tasks
+    unit = _directions(learned, replicates, means.shape[1])
     rows = torch.from_numpy(np.asarray(counts, np.float32))
     deviation = (scatter(means, counts, learned)[:, None] / rows).sqrt()
     return means + unit[:, None] * deviation[None, :, :, None]
+
+
+@lru_cache(maxsize=8)
+def _directions(learned: LearnedTasks, replicates: int, classes: int) -> Tensor:
+    """Moves of size 1, (replicates, classes, f): the same for all tasks, so that they are kept."""
+    shape = learned.means - learned.means.mean(dim=0)
+    size = shape.square().sum().clamp(min=torch.finfo(torch.float32).tiny)
+    random = np.random.default_rng(_SEED)
+    drawn = random.standard_normal((replicates, classes, len(shape)), np.float32)
+    return torch.from_numpy(drawn) @ shape / size.sqrt()
