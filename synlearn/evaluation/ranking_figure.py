@@ -43,12 +43,12 @@ def ranking_figure(ranking: Ranking, *, top: int = 30) -> Figure:
         if 0 < run < len(rows):
             axes.axhline(run - 0.5, color=MUTED, lw=0.8, ls=(0, (4, 3)))
             axes.annotate(
-                "above: run on the examples",
+                "above: run on\nthe examples",
                 (1, run - 0.5),
                 xycoords=("axes fraction", "data"),
-                xytext=(0, 2),
+                xytext=(4, 0),
                 textcoords="offset points",
-                ha="right",
+                va="center",
                 fontsize=7,
                 color=MUTED,
             )

@@ -142,7 +142,7 @@ def _report(results: Results, run: MixedRun) -> ReportData:
     k = min(quality.k for quality in run.qualities)
     sides = np.array([task.side for task in run.tasks])
     return ReportData(
-        title="Ranking experts of seven image sets: the mixed zoo",
+        title="Ranking experts of several image sets",
         results=results,
         headline=Headline("kendall_tau", method, baseline, k=k),
         task_taus=tuple(
