@@ -113,12 +113,32 @@ class Conditions(_message.Message):
     def __init__(self, most_parameters: _Optional[int] = ..., licenses: _Optional[_Iterable[str]] = ..., input_shape: _Optional[str] = ...) -> None: ...
 
 class RankRequest(_message.Message):
-    __slots__ = ("task", "where")
+    __slots__ = ("task", "where", "evidence")
     TASK_FIELD_NUMBER: _ClassVar[int]
     WHERE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     task: Task
     where: Conditions
-    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., where: _Optional[_Union[Conditions, _Mapping]] = ...) -> None: ...
+    evidence: Evidence
+    def __init__(self, task: _Optional[_Union[Task, _Mapping]] = ..., where: _Optional[_Union[Conditions, _Mapping]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("models", "scores", "similarity")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedScalarFieldContainer[str]
+    scores: _containers.RepeatedCompositeFieldContainer[DirectScore]
+    similarity: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, models: _Optional[_Iterable[str]] = ..., scores: _Optional[_Iterable[_Union[DirectScore, _Mapping]]] = ..., similarity: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class DirectScore(_message.Message):
+    __slots__ = ("name", "values")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, name: _Optional[str] = ..., values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class RankReply(_message.Message):
     __slots__ = ("models", "scores", "lows", "highs", "best_probabilities", "tiers", "tied", "run", "unit", "warning", "notes", "confidence", "provenance", "facts")

@@ -20,7 +20,7 @@ from synlearn.fusion.fused import FittedFusion
 from synlearn.fusion.standard import standardised
 from synlearn.fusion.storage import has_fusion, load_fusion
 from synlearn.fusion.task_traits import task_traits
-from synlearn.fusion.zoo_evidence import Evidence, run_models
+from synlearn.fusion.zoo_evidence import Evidence, ModelEvidence, run_models
 from synlearn.mre.classification_model import ClassificationMRE
 from synlearn.mre.compared import Compared
 from synlearn.mre.model import METRIC_ALONE, MREModel
@@ -109,24 +109,40 @@ class Ranker:
             run=lambda models: run_models(images, _given(labels), zoo, models),
         )
 
-    def rank_means(self, task: TaskMeans, zoo: Zoo, *, where: ModelFilter | None = None) -> Ranking:
-        """Rank by the metric alone, where only the task's means are at hand and no image.
+    def rank_means(
+        self,
+        task: TaskMeans,
+        zoo: Zoo,
+        *,
+        where: ModelFilter | None = None,
+        evidence: ModelEvidence | None = None,
+    ) -> Ranking:
+        """Rank where only the task's means are at hand and no image.
 
-        The same as `rank` gives without evidence.
+        The same as `rank` gives without evidence, or with as much as is brought.
 
         Args:
             task: `model.task_means` of its examples.
             zoo: Models to rank.
             where: Conditions that models have to meet.
+            evidence: Of the first models of the ranking without it, which somebody has run.
 
         Raises:
-            InputError: As `rank`, or the means are of another backbone.
+            InputError: As `rank`, or the means are of another backbone, or the evidence of other
+                models.
         """
         if not isinstance(self.model, ClassificationMRE) or self.fusion is None:
             ranking = self.model.rank_means(task, zoo, where=where)
             return ranking.with_notes(*self._why_scores_alone())
-        compared = self.model.compare_means(task, zoo)
-        return self._fused(self.model, self.fusion, compared, zoo, evidence=0, where=where)
+        return self._fused(
+            self.model,
+            self.fusion,
+            self.model.compare_means(task, zoo),
+            zoo,
+            evidence=0 if evidence is None else len(evidence.models),
+            where=where,
+            run=None if evidence is None else evidence.of,
+        )
 
     def _fused(
         self,

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from coordinator.service.wire import LONGEST_NAME
+from coordinator.service.wire import LARGEST_SCORE, LONGEST_NAME, MOST_RUN
 from protocols import mre_service_pb2 as pb
 from synlearn.mre.task_means import MOST_EXAMPLES
+from synlearn.scorers.direct import Direct
 
 Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Score = Annotated[float, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
+Similarity = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=MOST_EXAMPLES, strict=True)]
 
 
@@ -121,6 +124,32 @@ class TaskBody(Body):
             features=means.shape[1],
             counts=self.counts,
             classes=self.classes or (),
+        )
+
+
+class EvidenceBody(Body):
+    """What models make of the examples: whoever asks has run them, and sends no image."""
+
+    models: list[Name] = Field(
+        min_length=1,
+        max_length=MOST_RUN,
+        description="The first ones of the same request's ranking without evidence.",
+    )
+    scores: dict[Direct, list[Score]] = Field(
+        description="Each direct score of every model; higher is better."
+    )
+    similarity: list[list[Similarity]] = Field(
+        max_length=MOST_RUN,
+        description="How alike two models see the examples: the centred kernel alignment of their "
+        "features.",
+    )
+
+    def message(self) -> pb.Evidence:
+        """The same as a message; what does not fit together is found by its reader."""
+        return pb.Evidence(
+            models=self.models,
+            scores=[pb.DirectScore(name=name, values=own) for name, own in self.scores.items()],
+            similarity=[each for row in self.similarity for each in row],
         )
 
 

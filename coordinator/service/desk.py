@@ -12,6 +12,7 @@ from coordinator.service.kept_zoo import KeptZoo
 from coordinator.service.pictures import PictureLimits
 from coordinator.service.wire import (
     read_conditions,
+    read_evidence,
     read_task,
     write_explanation,
     write_ranking,
@@ -114,13 +115,17 @@ class Desk:
         return sentence
 
     def rank(self, request: pb.RankRequest) -> Ranking:
-        """Rank all models, by the metric alone.
+        """Rank all models, by the metric and what evidence there is.
 
         Raises:
-            InputError: The task or the conditions are none, or leave no model.
+            InputError: The task, the conditions or the evidence are none, or leave no model.
         """
-        task = read_task(request.task, self.plan.classes)
-        return self.ranker.rank_means(task, self.zoo, where=read_conditions(request.where))
+        return self.ranker.rank_means(
+            read_task(request.task, self.plan.classes),
+            self.zoo,
+            where=read_conditions(request.where),
+            evidence=read_evidence(request.evidence),
+        )
 
     def explain(self, request: pb.ExplainRequest) -> Explanation:
         """Say which classes of a model were matched to which of the task's.

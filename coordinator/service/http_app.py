@@ -16,6 +16,7 @@ from coordinator.service.bodies import (
     Body,
     ConditionsBody,
     ErrorBody,
+    EvidenceBody,
     ExplanationBody,
     ModelsBody,
     RankingBody,
@@ -162,7 +163,11 @@ def _task_of(front: Front) -> type[TaskBody]:
 
 def _add_rankings(app: FastAPI, front: Front, task: type[TaskBody]) -> None:
     rank_body = create_model(
-        "RankRequest", __base__=Body, task=(task, ...), where=(ConditionsBody | None, None)
+        "RankRequest",
+        __base__=Body,
+        task=(task, ...),
+        where=(ConditionsBody | None, None),
+        evidence=(EvidenceBody | None, None),
     )
     explain_body = create_model(
         "ExplainRequest", __base__=Body, task=(task, ...), model=(ModelId, ...)
@@ -170,10 +175,15 @@ def _add_rankings(app: FastAPI, front: Front, task: type[TaskBody]) -> None:
 
     @app.post("/v1/rankings", tags=["rankings"], response_model=RankingBody)
     async def rank(body: rank_body) -> Response:  # type: ignore[valid-type]
-        """Rank all models for a task, by the metric alone. Nothing of the task is kept."""
+        """Rank all models for a task, by the metric, and by evidence where some is sent.
+
+        Nothing of the task is kept.
+        """
         asked = pb.RankRequest(task=body.task.message())  # type: ignore[attr-defined]
         if body.where is not None:  # type: ignore[attr-defined]
             asked.where.CopyFrom(body.where.message())  # type: ignore[attr-defined]
+        if body.evidence is not None:  # type: ignore[attr-defined]
+            asked.evidence.CopyFrom(body.evidence.message())  # type: ignore[attr-defined]
         found = await front.rank(Work.RANK_JSON, asked.SerializeToString())
         return Response(found, media_type=JSON)
 

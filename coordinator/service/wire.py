@@ -8,15 +8,25 @@ from numpy.typing import NDArray
 from protocols import mre_service_pb2 as pb
 from synlearn.errors import InputError
 from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import Evidence, ModelEvidence
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranked_models import RankedModels
 from synlearn.ranking import Ranking
+from synlearn.scorers.direct import Direct
 from synlearn.zoo.card import ModelCard
 from synlearn.zoo.catalog import ZooEntry
 from synlearn.zoo.filters import ModelFilter, parse_shape
 
 LONGEST_NAME = 200
 """Characters of a class's name, a licence or an input shape."""
+
+MOST_RUN = 200
+"""Models that evidence is of."""
+
+LARGEST_SCORE = 1e9
+"""Of a direct score, by size; its square is far from the largest number."""
+
+_ROUNDING = 1e-6
 
 
 def read_task(task: pb.Task, most_classes: int) -> TaskMeans:
@@ -79,6 +89,51 @@ def read_conditions(where: pb.Conditions) -> ModelFilter | None:
         licenses=tuple(where.licenses),
         input_shape=parse_shape(where.input_shape) if where.input_shape else None,
     )
+
+
+def read_evidence(evidence: pb.Evidence) -> ModelEvidence | None:
+    """Check what somebody says models make of a task's examples; None where nothing is said.
+
+    Raises:
+        InputError: It is none.
+    """
+    models, count = tuple(evidence.models), len(evidence.models)
+    if not (count or evidence.scores or evidence.similarity):
+        return None
+    if not 0 < count <= MOST_RUN or len(set(models)) < count:
+        raise InputError(
+            f"the evidence is of {count:,} models; send that of 1 to {MOST_RUN}, of each once."
+        )
+    direct = {own.name: np.array(own.values, np.float64) for own in evidence.scores}
+    if set(direct) != set(Direct) or len(direct) < len(evidence.scores):
+        raise InputError(f"the evidence has other scores than {', '.join(Direct)}; send these.")
+    for name, values in direct.items():
+        if len(values) != count or not (np.abs(values) <= LARGEST_SCORE).all():  # nor NaN
+            raise InputError(
+                f"{name} of the evidence has {len(values):,} values for {count} models, or one out "
+                "of bounds; send a number for each model."
+            )
+    if len(evidence.similarity) != count * count:
+        raise InputError(
+            f"the evidence has {len(evidence.similarity):,} similarities; {count} models have "
+            f"{count * count:,}, row after row."
+        )
+    return ModelEvidence(models, Evidence(direct, _similarity(evidence, count)))
+
+
+def _similarity(evidence: pb.Evidence, count: int) -> NDArray[np.float64]:
+    found = np.array(evidence.similarity, np.float64).reshape(count, count)
+    if not (
+        ((found >= 0) & (found <= 1)).all()  # NaN is neither
+        and np.abs(found - found.T).max() <= _ROUNDING
+        and np.abs(np.diagonal(found) - 1).max() <= _ROUNDING
+        and np.linalg.eigvalsh(found).min() >= -_ROUNDING * count
+    ):
+        raise InputError(
+            "the similarities of the evidence are those of no features; send alignments in [0, 1], "
+            "1 of each model with itself."
+        )
+    return found
 
 
 def write_ranking(ranking: Ranking) -> pb.RankReply:

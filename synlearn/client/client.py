@@ -12,19 +12,23 @@ from typing import Final, Self
 from numpy.typing import ArrayLike
 
 from synlearn.atomic import write_atomically
-from synlearn.client.road import About, Road, ServedModel, ServiceError
+from synlearn.client.fetched_models import FetchedModels
+from synlearn.client.road import About, Question, Road, ServedModel, ServiceError
 from synlearn.client.served_backbone import ServedBackbone
 from synlearn.errors import InputError
 from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import ModelEvidence, run_models
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranking import Ranking
 from synlearn.zoo.card import ModelCard, ModelId, check_model_id
 from synlearn.zoo.catalog import card_path, model_path
 from synlearn.zoo.filters import ModelFilter
+from synlearn.zoo.formats.any_format import format_of
 
 MOST_FILE_BYTES: Final = 2**31
 """Of a file of the MRE model; a service that names a larger one is not believed."""
 _TLS = {"http": False, "https": True, "grpc": False, "grpcs": True}
+CLASSIFICATION: Final = "classification"
 _KEY: Final = "SYNLEARN_KEY"
 
 
@@ -112,25 +116,47 @@ class Client:
         return self._backbone.task_means(images, labels)
 
     def rank(
-        self, images: ArrayLike, labels: ArrayLike | None, *, where: ModelFilter | None = None
+        self,
+        images: ArrayLike,
+        labels: ArrayLike | None,
+        *,
+        where: ModelFilter | None = None,
+        evidence: int = 0,
     ) -> Ranking:
-        """Rank the service's zoo, by the metric alone.
-
-        The same as `Ranker.rank` gives with the same MRE model and zoo and `evidence=0`.
+        """Rank the service's zoo: what `Ranker.rank` gives with the same MRE model and zoo.
 
         Args:
             images: As for `task_means`.
             labels: As for `task_means`.
             where: Conditions that models have to meet; latency is nothing that a service knows.
+            evidence: How many of the first models are fetched, run here on the examples and ranked
+                by both; 0: none, the metric alone ranks. What is sent besides are their scores, and
+                how alike they see the examples.
 
         Raises:
-            InputError: The examples do not fit, or `where` asks for a latency.
+            InputError: The examples do not fit, `evidence` is below 0, a model cannot be run, or
+                `where` asks for a latency.
+            ScoreInputError: A model's outputs cannot be scored.
             ServiceError: The service does not answer, or refuses to.
         """
-        return self.rank_means(self.task_means(images, labels), where=where)
+        if evidence < 0:
+            raise InputError(f"evidence is {evidence}: give a number from 0.")
+        task = self.task_means(images, labels)
+        ranking = self.rank_means(task, where=where)
+        if not evidence or labels is None or self.about.kind != CLASSIFICATION:
+            return ranking
+        chosen = tuple(row.model for row in ranking.rows[:evidence])
+        seen = run_models(images, labels, self._models.zoo(chosen), chosen)
+        return self.rank_means(task, where=where, evidence=ModelEvidence(chosen, seen))
 
-    def rank_means(self, task: TaskMeans, *, where: ModelFilter | None = None) -> Ranking:
-        """The same, for means that are known already."""
+    def rank_means(
+        self,
+        task: TaskMeans,
+        *,
+        where: ModelFilter | None = None,
+        evidence: ModelEvidence | None = None,
+    ) -> Ranking:
+        """Rank for means that are known already, by the metric and what evidence is brought."""
         if where is not None and where.latencies is not None:
             raise InputError(
                 "a service does not know how fast models are on this machine; leave latency out, "
@@ -144,7 +170,7 @@ class Client:
                 raise ServiceError("the service explains another task than it was asked about.")
             return replace(found, task_classes=task.classes)
 
-        return self._road.rank(sent, where, explain)
+        return self._road.rank(Question(sent, where, evidence), explain)
 
     def fetch_model(self, model: ServedModel, folder: Path) -> Path:
         """Write a model and its card as a zoo keeps them; returns the path of its file.
@@ -159,13 +185,14 @@ class Client:
         """
         card, data = self.model_bytes(model)
         name = ModelId(model.id)
+        path = model_path(folder, name, format_of(data))
         try:
-            model_path(folder, name).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(model_path(folder, name), data)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, data)
             write_atomically(card_path(folder, name), card)
         except OSError as error:
             raise InputError(f"{folder} cannot be written ({error.strerror}).") from error
-        return model_path(folder, name)
+        return path
 
     def model_bytes(self, model: ServedModel) -> tuple[bytes, bytes]:
         """A model's card and file, checked against the list's digests before they are parsed.
@@ -189,6 +216,11 @@ class Client:
         return card, data
 
     @cached_property
+    def _models(self) -> FetchedModels:
+        digest = checked_digest(self.about.zoo)
+        return FetchedModels(self._cache / "zoos" / digest, digest, self.models, self.fetch_model)
+
+    @cached_property
     def _backbone(self) -> ServedBackbone:
         return ServedBackbone.fetched(self.about, self._file)
 
@@ -201,7 +233,7 @@ class Client:
             raise ServiceError(
                 f"the service's {name} is of {known.size:,} bytes; that is too much."
             )
-        path = self._cache / f"{known.sha256[:64]}"
+        path = self._cache / checked_digest(known.sha256)
         data = _kept(path, known.sha256)
         if data is not None:
             return data
@@ -218,9 +250,14 @@ class Client:
         return data
 
 
-def _kept(path: Path, digest: str) -> bytes | None:
-    if not (len(digest) == 64 and set(digest) <= set("0123456789abcdef")):
+def checked_digest(text: str) -> str:
+    """Return a SHA-256, hex, as the service gives it: it becomes a path; raises ServiceError."""
+    if not (len(text) == 64 and set(text) <= set("0123456789abcdef")):
         raise ServiceError("the service names a file by no digest; use a version that fits.")
+    return text
+
+
+def _kept(path: Path, digest: str) -> bytes | None:
     try:
         data = path.read_bytes()
     except OSError:

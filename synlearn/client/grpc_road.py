@@ -10,14 +10,15 @@ from google.protobuf.message import DecodeError, Message
 
 from protocols import mre_service_pb2 as pb
 from synlearn.client.http_road import shape_text
-from synlearn.client.road import About, ServedFile, ServedModel, ServiceError
+from synlearn.client.road import About, Question, ServedFile, ServedModel, ServiceError
 from synlearn.errors import InputError
 from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import ModelEvidence
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranked_models import RankedModels
 from synlearn.ranking import Explain, Ranking
 from synlearn.ranking_reading import explanation_of, ranking_of
-from synlearn.zoo.filters import ModelFacts, ModelFilter
+from synlearn.zoo.filters import ModelFacts
 
 MOST_BYTES: Final = 2**28
 """Of one message."""
@@ -90,13 +91,15 @@ class GrpcRoad:
         ]
         return found, page.more
 
-    def rank(self, task: TaskMeans, where: ModelFilter | None, explainer: Explain) -> Ranking:
-        """A ranking by the metric alone."""
-        asked = pb.RankRequest(task=_task(task))
-        if where is not None:
+    def rank(self, question: Question, explainer: Explain) -> Ranking:
+        """A ranking by the metric, and by what evidence there is."""
+        asked = pb.RankRequest(task=_task(question.task))
+        if (where := question.where) is not None:
             asked.where.most_parameters = where.most_parameters or 0
             asked.where.licenses.extend(where.licenses)
             asked.where.input_shape = shape_text(where)
+        if question.evidence is not None:
+            asked.evidence.CopyFrom(_evidence(question.evidence))
         return self._checked(lambda: _ranking(self._ask("Rank", asked, pb.RankReply), explainer))
 
     def explain(self, task: TaskMeans, model: str) -> Explanation:
@@ -195,6 +198,16 @@ class GrpcRoad:
 def _task(task: TaskMeans) -> pb.Task:
     means = np.ascontiguousarray(task.means, "<f4")
     return pb.Task(means=means.tobytes(), features=means.shape[1], counts=task.counts.tolist())
+
+
+def _evidence(brought: ModelEvidence) -> pb.Evidence:
+    return pb.Evidence(
+        models=brought.models,
+        scores=[
+            pb.DirectScore(name=name, values=own) for name, own in brought.evidence.direct.items()
+        ],
+        similarity=brought.evidence.similarity.ravel(),
+    )
 
 
 def _ranking(reply: pb.RankReply, explainer: Explain) -> Ranking:

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
-from synlearn.client.road import About, ServedFile, ServedModel, ServiceError
+from synlearn.client.road import About, Question, ServedFile, ServedModel, ServiceError
 from synlearn.errors import InputError
 from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import ModelEvidence
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranking import Explain, Ranking
 from synlearn.ranking_reading import read_explanation, read_ranking
@@ -88,11 +89,13 @@ class HttpRoad:
         except (LookupError, TypeError, ValueError) as error:
             raise self._foreign() from error
 
-    def rank(self, task: TaskMeans, where: ModelFilter | None, explainer: Explain) -> Ranking:
-        """A ranking by the metric alone."""
-        body: dict[str, Any] = {"task": _task(task)}
-        if where is not None:
-            body["where"] = _conditions(where)
+    def rank(self, question: Question, explainer: Explain) -> Ranking:
+        """A ranking by the metric, and by what evidence there is."""
+        body: dict[str, Any] = {"task": _task(question.task)}
+        if question.where is not None:
+            body["where"] = _conditions(question.where)
+        if question.evidence is not None:
+            body["evidence"] = _evidence(question.evidence)
         data = self._json("POST", "/v1/rankings", json=body)
         return read_ranking(data, f"the answer of {self._address}", explainer)
 
@@ -166,6 +169,14 @@ class HttpRoad:
 
 def _task(task: TaskMeans) -> dict[str, Any]:
     return {"means": task.means.tolist(), "counts": task.counts.tolist()}
+
+
+def _evidence(brought: ModelEvidence) -> dict[str, Any]:
+    return {
+        "models": list(brought.models),
+        "scores": {name: own.tolist() for name, own in brought.evidence.direct.items()},
+        "similarity": brought.evidence.similarity.tolist(),
+    }
 
 
 def _conditions(where: ModelFilter) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from synlearn.errors import InputError
 from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import ModelEvidence
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranking import Explain, Ranking
 from synlearn.zoo.filters import ModelFilter
@@ -85,6 +86,21 @@ class ServedModel:
     card_sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be ranked.
+
+    Attributes:
+        task: Without names of classes.
+        where: Conditions that models have to meet.
+        evidence: Of the first models by the metric alone.
+    """
+
+    task: TaskMeans
+    where: ModelFilter | None = None
+    evidence: ModelEvidence | None = None
+
+
 class Road(Protocol):
     """Carries questions to a service; every method raises ServiceError where that fails."""
 
@@ -96,8 +112,8 @@ class Road(Protocol):
         """The models that follow one, and whether there are more."""
         ...
 
-    def rank(self, task: TaskMeans, where: ModelFilter | None, explainer: Explain) -> Ranking:
-        """A ranking by the metric alone."""
+    def rank(self, question: Question, explainer: Explain) -> Ranking:
+        """A ranking by the metric, and by what evidence there is."""
         ...
 
     def explain(self, task: TaskMeans, model: str) -> Explanation:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from synlearn.errors import InputError
 from synlearn.fusion.fused import METRIC, SMOOTHED
 from synlearn.fusion.moved import Float32, with_copies
 from synlearn.fusion.similarity import gram_directions, similarities
@@ -36,6 +37,29 @@ class Evidence:
             prior: (m,) what the metric says of these models.
         """
         return {METRIC: prior, SMOOTHED: smoothed(prior, self.similarity), **self.direct}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvidence:
+    """Evidence that somebody brings, with the models that it is of."""
+
+    models: tuple[str, ...]
+    evidence: Evidence
+
+    def of(self, models: Sequence[str]) -> Evidence:
+        """The evidence of these models, in this order.
+
+        Raises:
+            InputError: It is of others.
+        """
+        if sorted(models) != sorted(self.models):
+            raise InputError(
+                "the evidence is not of the first models by the metric, and of those alone; rank "
+                "without it, run the first ones, and rank again."
+            )
+        places = [self.models.index(model) for model in models]
+        direct = {score: values[places] for score, values in self.evidence.direct.items()}
+        return Evidence(direct, self.evidence.similarity[np.ix_(places, places)])
 
 
 def run_models(images: ArrayLike, labels: ArrayLike, zoo: Zoo, models: Sequence[str]) -> Evidence:

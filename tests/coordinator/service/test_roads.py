@@ -1,6 +1,6 @@
 """Both roads give what the library gives."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 from synlearn import Client
 from synlearn.client import ServiceError
 from synlearn.errors import InputError
+from synlearn.fusion.zoo_evidence import Evidence, ModelEvidence, run_models
 from synlearn.mre.task_means import TaskMeans
 from synlearn.ranker import Ranker
 from synlearn.ranking import ACCURACY, Ranking
@@ -41,6 +42,79 @@ def test_a_ranking_is_the_librarys(client: Client, library: tuple[Ranker, Zoo]) 
     assert plain(found) == plain(own)
     assert found.to_json() == own.to_json()
     assert found.to_csv() == own.to_csv()
+
+
+@pytest.mark.parametrize("where", [None, ModelFilter(input_shape=(3, -1, -1))])
+def test_evidence_is_weighed_in_as_the_library_does(
+    client: Client, library: tuple[Ranker, Zoo], where: ModelFilter | None
+) -> None:
+    ranker, zoo = library
+    for count in (1, 3, 99):
+        found = client.rank(images(), labels(), evidence=count, where=where)
+        own = ranker.rank(images(), labels(), zoo, evidence=count, where=where)
+        assert plain(found) == plain(own)
+        assert sum(row.was_run for row in found) == min(count, len(zoo))
+    with pytest.raises(InputError, match="give a number from 0"):
+        client.rank(images(), labels(), evidence=-1)
+
+
+def test_models_that_were_run_are_kept(served: Service, tmp_path: Path) -> None:
+    def kept_after(address: str) -> dict[Path, int]:
+        with Client(address, cache=tmp_path) as client:
+            client.rank(images(), labels(), evidence=2)
+        return {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+
+    kept = kept_after(served.http)
+    assert len([path for path in kept if path.suffix == ".safetensors"]) == 2
+    assert kept_after(served.grpc) == kept
+
+
+def _brought(client: Client, ranker: Ranker, zoo: Zoo) -> tuple[TaskMeans, ModelEvidence]:
+    task = client.task_means(images(), labels())
+    first = tuple(row.model for row in client.rank_means(task).rows[:3])
+    return task, ModelEvidence(first, run_models(images(), labels(), zoo, first))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda own: {"similarity": own.similarity + 1}, "similarities of the evidence"),
+        (lambda own: {"similarity": 1 - own.similarity}, "similarities of the evidence"),
+        (lambda own: {"similarity": own.similarity * np.nan}, "similarities of the evidence"),
+        (lambda own: {"similarity": own.similarity[:2]}, "6 similarities"),
+        (lambda own: {"direct": {**own.direct, "more": own.direct["leep"]}}, "other scores"),
+        (lambda own: {"direct": {}}, "other scores"),
+        (lambda own: {"direct": {**own.direct, "leep": own.direct["leep"][:2]}}, "for 3 models"),
+        (lambda own: {"direct": {**own.direct, "leep": np.full(3, 1e300)}}, "out of bounds"),
+    ],
+)
+def test_what_is_no_evidence_is_refused_in_a_sentence(
+    served: Service,
+    library: tuple[Ranker, Zoo],
+    tmp_path: Path,
+    change: Callable[[Evidence], dict[str, object]],
+    said: str,
+) -> None:
+    with Client(served.grpc, cache=tmp_path) as client:
+        task, brought = _brought(client, *library)
+        wrong = replace(brought.evidence, **change(brought.evidence))  # type: ignore[arg-type]
+        with pytest.raises(ServiceError, match=said):
+            client.rank_means(task, evidence=replace(brought, evidence=wrong))
+        client.rank_means(task, evidence=brought)
+
+
+def test_evidence_of_other_models_than_the_first_is_refused(
+    client: Client, library: tuple[Ranker, Zoo]
+) -> None:
+    task, brought = _brought(client, *library)
+    last = client.rank_means(task).rows[-1].model
+    for models in ((*brought.models[:2], last), brought.models[:1] * 3):
+        with pytest.raises(ServiceError, match=r"not of the first models|of each once"):
+            client.rank_means(task, evidence=replace(brought, models=models))
+    many = tuple(f"model-{number}" for number in range(201))
+    scores = {name: np.zeros(201) for name in brought.evidence.direct}
+    with pytest.raises(ServiceError, match="200"):
+        client.rank_means(task, evidence=ModelEvidence(many, Evidence(scores, np.eye(201))))
 
 
 def test_conditions_reach_the_service(client: Client, library: tuple[Ranker, Zoo]) -> None:
