@@ -1,6 +1,7 @@
 """What a running job tells: live in the terminal, and line by line in a JSON log."""
 
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -32,6 +33,7 @@ from protocols.ids import ProviderId
 from synlearn.fusion.fused import FittedFusion
 
 _FAILED = frozenset({Outcome.REFUSED, Outcome.TIMED_OUT})
+_log = logging.getLogger(__name__)
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -97,7 +99,10 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         """Leave the bars as they are, and close the log."""
         self._bars.stop()
-        self._log.close()
+        try:
+            self._log.close()
+        except OSError as failed:
+            self._cannot_write(failed)
 
     def resumed(self, pretraining_rounds: int, learning_rounds: int) -> None:
         """Show where the job goes on."""
@@ -234,11 +239,22 @@ class Progress(AbstractContextManager["Progress"]):
         self._bars.update(self._answers, note=note)
 
     def write(self, event: str, **fields: float | str) -> None:
-        """Append one line to the log."""
+        """Append one line to the log.
+
+        On a full disk it waits in memory for a later one; the job stops where it has to keep
+        something that it cannot do without.
+        """
         line = {"time": round(self._clock(), 3), "event": event, "job": self._job, **fields}
-        self._log.write(json.dumps(line) + "\n")
-        self._log.flush()
+        try:
+            self._log.write(json.dumps(line) + "\n")
+            self._log.flush()
+        except OSError as failed:
+            self._cannot_write(failed)
         self._tell(line)
+
+    def _cannot_write(self, error: OSError) -> None:
+        about = {"job": self._job}
+        _log.warning("%s cannot be written (%s)", self._log.name, error.strerror, extra=about)
 
 
 def _plain(name: str, value: object) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Runs the jobs of one coordinator, each in a thread, and takes them up again after a restart."""
 
 import contextlib
+import errno
 import logging
 import threading
 import time
@@ -25,6 +26,7 @@ from protocols.queries import QueryError
 from synlearn.errors import InputError
 
 _SHUTDOWN = "the coordinator shuts down"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 _log = logging.getLogger(__name__)
 
@@ -192,17 +194,34 @@ class JobKeeper:
             SessionsStopped,
         ) as error:
             state, sentence = State.STOPPED, task.halt.reason or str(error)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                state, sentence = self._fault(record, task, error)
+            else:
+                state, sentence = (
+                    State.STOPPED,
+                    (
+                        f"{task.out} cannot be written ({error.strerror}); make room, and go on with "
+                        "run --resume"
+                    ),
+                )
         except Exception as error:
-            _log.exception("run %s failed", record.name, extra={"job": task.job.id})
-            state, sentence = State.FAILED, f"a fault of the coordinator's: {error!r}; see its log"
+            state, sentence = self._fault(record, task, error)
         with self._lock:
             del self._running[record.name]
             if task.halt.reason == _SHUTDOWN and state is State.STOPPED:
                 return  # on disk it still runs, and so it will
             about = {"job": task.job.id}
             _log.info("run %s is %s: %s", record.name, state, sentence, extra=about)
-            with contextlib.suppress(OSError):  # a full disk: it counts as running, and is resumed
-                self._keep(replace(record, state=state, sentence=sentence, ended=self._clock()))
+            ended = replace(record, state=state, sentence=sentence, ended=self._clock())
+            self._known[record.name] = ended
+            with contextlib.suppress(OSError):  # a full disk: there it runs, until it is resumed
+                self._records.write(ended)
+
+    def _fault(self, record: JobRecord, task: Task, error: Exception) -> tuple[State, str]:
+        """Called while the error is handled."""
+        _log.exception("run %s failed", record.name, extra={"job": task.job.id})
+        return State.FAILED, f"a fault of the coordinator's: {error!r}; see its log"
 
     def _keep(self, record: JobRecord) -> None:
         """Called with the lock held."""

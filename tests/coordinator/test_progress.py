@@ -269,3 +269,14 @@ def test_a_listener_is_told_all_and_a_refusal_is_a_line(tmp_path: Path) -> None:
     failed = {each["event"]: each for each in lines if each.get("provider") == "alice"}
     assert failed.keys() == {"joined", "refused", "timed_out"}
     assert failed["refused"].items() >= {"query": "2.0.0", "code": "PAUSED", "job": JOB.id}.items()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_stops_no_job_for_its_log(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[JobEvent] = []
+    console = Console(file=io.StringIO())
+    full = Path("/dev/full")
+    with Progress(JOB, 4, full, console, lambda: 0.0, listener=told.append) as progress:
+        progress.session(Joined(ALICE))
+    assert told == [Joined(ALICE)]
+    assert "/dev/full cannot be written (No space left on device)" in caplog.text

@@ -1,3 +1,4 @@
+import errno
 import threading
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def test_a_job_runs_to_its_end_and_the_next_process_knows(tmp_path: Path) -> Non
         (InputError("the zoo is empty."), State.FAILED, "the zoo is empty."),
         (SessionsStopped("all have left"), State.STOPPED, "all have left"),
         (ZeroDivisionError("oops"), State.FAILED, "a fault of the coordinator's"),
+        (OSError(errno.EIO, "broken"), State.FAILED, "a fault of the coordinator's"),
+        (OSError(errno.ENOSPC, "No space left"), State.STOPPED, "make room, and go on with"),
     ],
 )
 def test_how_a_job_ended_is_told_apart(
@@ -84,6 +87,31 @@ def test_how_a_job_ended_is_told_apart(
     record = ended(keeper, "one")
     assert record.state is state
     assert says in record.sentence
+
+
+def test_a_job_that_a_full_disk_stopped_can_be_resumed(tmp_path: Path) -> None:
+    class FullDisk(Records):
+        full = False
+
+        def write(self, record: JobRecord) -> None:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left")
+            super().write(record)
+
+    records, runner = FullDisk(tmp_path), Runner()
+    runner.error = OSError(errno.ENOSPC, "No space left")
+    keeper = JobKeeper(records, runner)
+    keeper.submit("one", job(), "why", resume=False)
+    runner.began.acquire(timeout=PATIENCE)
+    records.full = True
+    runner.end.set()
+    assert ended(keeper, "one").state is State.STOPPED
+    with pytest.raises(OSError, match="No space"):
+        keeper.submit("one", job(), "why", resume=True)
+    assert JobKeeper(Records(tmp_path), Runner()).records()[0].state is State.RUNNING
+    records.full, runner.error = False, None
+    keeper.submit("one", job(), "why", resume=True)
+    assert ended(keeper, "one").state is State.FINISHED
 
 
 def test_a_job_that_is_stopped_can_be_resumed(tmp_path: Path) -> None:
