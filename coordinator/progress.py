@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -66,6 +67,8 @@ class Progress(AbstractContextManager["Progress"]):
         self._job = job.id
         self._listener = listener
         self._log = log.open("a", encoding="utf-8")
+        if _is_cut_short(log):  # by a crash or a full disk
+            self._log.write("\n")
         self._clock = clock
         self._tell = tell
         self._bars = Bars(
@@ -255,6 +258,14 @@ class Progress(AbstractContextManager["Progress"]):
     def _cannot_write(self, error: OSError) -> None:
         about = {"job": self._job}
         _log.warning("%s cannot be written (%s)", self._log.name, error.strerror, extra=about)
+
+
+def _is_cut_short(log: Path) -> bool:
+    with log.open("rb") as content:
+        if content.seek(0, os.SEEK_END) == 0:
+            return False
+        content.seek(-1, os.SEEK_END)
+        return content.read() != b"\n"
 
 
 def _plain(name: str, value: object) -> tuple[str, str]:

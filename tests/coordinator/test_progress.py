@@ -280,3 +280,13 @@ def test_a_full_disk_stops_no_job_for_its_log(caplog: pytest.LogCaptureFixture) 
         progress.session(Joined(ALICE))
     assert told == [Joined(ALICE)]
     assert "/dev/full cannot be written (No space left on device)" in caplog.text
+
+
+def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"event": "first"}\n{"event": "questions", "provi')
+    for _ in range(2):
+        with Progress(JOB, 4, log, None, lambda: 0.0) as progress:
+            progress.write("files", bytes=7)
+    assert len(log.read_text().splitlines()) == 4
+    assert cost_of(log).file_bytes == 14
