@@ -195,16 +195,11 @@ class JobKeeper:
         ) as error:
             state, sentence = State.STOPPED, task.halt.reason or str(error)
         except OSError as error:
-            if error.errno not in _NO_ROOM:
-                state, sentence = self._fault(record, task, error)
+            if error.errno in _NO_ROOM:
+                why = f"{task.out} cannot be written ({error.strerror}); make room, then resume it"
+                state, sentence = State.STOPPED, why
             else:
-                state, sentence = (
-                    State.STOPPED,
-                    (
-                        f"{task.out} cannot be written ({error.strerror}); make room, and go on with "
-                        "run --resume"
-                    ),
-                )
+                state, sentence = self._fault(record, task, error)
         except Exception as error:
             state, sentence = self._fault(record, task, error)
         with self._lock:

@@ -73,7 +73,7 @@ def test_a_job_runs_to_its_end_and_the_next_process_knows(tmp_path: Path) -> Non
         (SessionsStopped("all have left"), State.STOPPED, "all have left"),
         (ZeroDivisionError("oops"), State.FAILED, "a fault of the coordinator's"),
         (OSError(errno.EIO, "broken"), State.FAILED, "a fault of the coordinator's"),
-        (OSError(errno.ENOSPC, "No space left"), State.STOPPED, "make room, and go on with"),
+        (OSError(errno.ENOSPC, "No space left"), State.STOPPED, "make room, then resume it"),
     ],
 )
 def test_how_a_job_ended_is_told_apart(
