@@ -194,14 +194,8 @@ class JobKeeper:
             SessionsStopped,
         ) as error:
             state, sentence = State.STOPPED, task.halt.reason or str(error)
-        except OSError as error:
-            if error.errno in _NO_ROOM:
-                why = f"{task.out} cannot be written ({error.strerror}); make room, then resume it"
-                state, sentence = State.STOPPED, why
-            else:
-                state, sentence = self._fault(record, task, error)
         except Exception as error:
-            state, sentence = self._fault(record, task, error)
+            state, sentence = _ended_by(error, record.name, task)
         with self._lock:
             del self._running[record.name]
             if task.halt.reason == _SHUTDOWN and state is State.STOPPED:
@@ -213,12 +207,16 @@ class JobKeeper:
             with contextlib.suppress(OSError):  # a full disk: there it runs, until it is resumed
                 self._records.write(ended)
 
-    def _fault(self, record: JobRecord, task: Task, error: Exception) -> tuple[State, str]:
-        """Called while the error is handled."""
-        _log.exception("run %s failed", record.name, extra={"job": task.job.id})
-        return State.FAILED, f"a fault of the coordinator's: {error!r}; see its log"
-
     def _keep(self, record: JobRecord) -> None:
         """Called with the lock held."""
         self._records.write(record)
         self._known[record.name] = record
+
+
+def _ended_by(error: Exception, name: str, task: Task) -> tuple[State, str]:
+    """How a job ended by what nobody meant; called while the error is handled."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        why = f"{task.out} cannot be written ({error.strerror}); make room, then resume it"
+        return State.STOPPED, why
+    _log.exception("run %s failed", name, extra={"job": task.job.id})
+    return State.FAILED, f"a fault of the coordinator's: {error!r}; see its log"

@@ -28,7 +28,6 @@ from synlearn.zoo.formats.any_format import format_of
 MOST_FILE_BYTES: Final = 2**31
 """Of a file of the MRE model; a service that names a larger one is not believed."""
 _TLS = {"http": False, "https": True, "grpc": False, "grpcs": True}
-CLASSIFICATION: Final = "classification"
 _KEY: Final = "SYNLEARN_KEY"
 
 
@@ -143,7 +142,7 @@ class Client:
             raise InputError(f"evidence is {evidence}: give a number from 0.")
         task = self.task_means(images, labels)
         ranking = self.rank_means(task, where=where)
-        if not evidence or labels is None or self.about.kind != CLASSIFICATION:
+        if not evidence or labels is None or not self._backbone.classifies:
             return ranking
         chosen = tuple(row.model for row in ranking.rows[:evidence])
         seen = run_models(images, labels, self._models.zoo(chosen), chosen)
