@@ -26,22 +26,35 @@ def main() -> None:
     """Compare ways to rank models."""
 
 
+# Options of both commands on the mixed experiment.
+_Folder = Annotated[Path, typer.Option(help="Of `synlearn zoo build mixed`; made if missing.")]
+_Split = Annotated[Path, typer.Option(help="The manifest.")]
+_Data = Annotated[Path | None, typer.Option(help="The original image sets.")]
+_Seeds = Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")]
+_Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")]
+_Test = Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")]
+_Learning = Annotated[int, typer.Option(min=1, max=10_000, help="Those learned from.")]
+_FirstTest = Annotated[int, typer.Option(min=0, help="Number of the first of them.")]
+_TaskSeed = Annotated[int, typer.Option(min=0, help="Of the test tasks.")]
+_Ks = Annotated[str, typer.Option(help="Examples of a class, with commas.")]
+
+
 @evaluate_app.command()
 def mixed(
-    folder: Annotated[Path, typer.Option(help="Of `synlearn zoo build mixed`; made if missing.")],
+    folder: _Folder,
     mre: Annotated[
         str, typer.Option(help="MRE model; {seed} in it stands for each seed. Empty: baselines.")
     ] = "",
-    split: Annotated[Path, typer.Option(help="The manifest.")] = Path("examples/mixed-split.json"),
-    data: Annotated[Path | None, typer.Option(help="The original image sets.")] = None,
+    split: _Split = Path("examples/mixed-split.json"),
+    data: _Data = None,
     out: Annotated[Path | None, typer.Option(help="Default: FOLDER/evaluation.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")] = 5,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 1,
-    test: Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")] = 120,
-    learning: Annotated[int, typer.Option(min=1, max=10_000, help="Those learned from.")] = 240,
-    first_test: Annotated[int, typer.Option(min=0, help="Number of the first of them.")] = 0,
-    task_seed: Annotated[int, typer.Option(min=0, help="Of the test tasks.")] = 0,
-    ks: Annotated[str, typer.Option(help="Examples of a class, with commas.")] = "1,2,5,10,15,20",
+    seeds: _Seeds = 5,
+    workers: _Workers = 1,
+    test: _Test = 120,
+    learning: _Learning = 240,
+    first_test: _FirstTest = 0,
+    task_seed: _TaskSeed = 0,
+    ks: _Ks = "1,2,5,10,15,20",
 ) -> None:
     """Rank the mixed zoo's test models by every method; print the paper's Table 1."""
     # Here, not at the top: plots take a second to import.
@@ -97,18 +110,18 @@ def mixed(
 
 @evaluate_app.command()
 def intervals(
-    folder: Annotated[Path, typer.Option(help="Of `synlearn zoo build mixed`; made if missing.")],
+    folder: _Folder,
     mre: Annotated[str, typer.Option(help="MRE model; {seed} in it stands for each seed.")],
-    split: Annotated[Path, typer.Option(help="The manifest.")] = Path("examples/mixed-split.json"),
-    data: Annotated[Path | None, typer.Option(help="The original image sets.")] = None,
+    split: _Split = Path("examples/mixed-split.json"),
+    data: _Data = None,
     out: Annotated[Path | None, typer.Option(help="Default: FOLDER/intervals.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="Draws: seeds 0, 1, ...")] = 5,
-    workers: Annotated[int, typer.Option(min=0, max=64, help="Processes; 0: one a core.")] = 1,
-    test: Annotated[int, typer.Option(min=2, max=10_000, help="Experts to test with.")] = 120,
-    learning: Annotated[int, typer.Option(min=1, max=10_000, help="Those learned from.")] = 240,
-    first_test: Annotated[int, typer.Option(min=0, help="Number of the first of them.")] = 0,
-    task_seed: Annotated[int, typer.Option(min=0, help="Of the test tasks.")] = 0,
-    ks: Annotated[str, typer.Option(help="Examples of a class, with commas.")] = "1,2,5,10,20",
+    seeds: _Seeds = 5,
+    workers: _Workers = 1,
+    test: _Test = 120,
+    learning: _Learning = 240,
+    first_test: _FirstTest = 0,
+    task_seed: _TaskSeed = 0,
+    ks: _Ks = "1,2,5,10,20",
 ) -> None:
     """Check on the mixed zoo's test tasks how often the intervals of accuracies hold."""
     # Here, not at the top: plots take a second to import.
