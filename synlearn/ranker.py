@@ -3,7 +3,7 @@
 What a downstream team uses: an MRE model with all that was learned beside it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,6 +116,7 @@ class Ranker:
         *,
         where: ModelFilter | None = None,
         evidence: ModelEvidence | None = None,
+        compared: Compared | None = None,
     ) -> Ranking:
         """Rank where only the task's means are at hand and no image.
 
@@ -126,6 +127,7 @@ class Ranker:
             zoo: Models to rank.
             where: Conditions that models have to meet.
             evidence: Of the first models of the ranking without it, which somebody has run.
+            compared: What `compare_all` gave for the task; None: it is compared here.
 
         Raises:
             InputError: As `rank`, or the means are of another backbone, or the evidence of other
@@ -137,12 +139,25 @@ class Ranker:
         return self._fused(
             self.model,
             self.fusion,
-            self.model.compare_means(task, zoo),
+            compared or self.model.compare_means(task, zoo),
             zoo,
             evidence=0 if evidence is None else len(evidence.models),
             where=where,
             run=None if evidence is None else evidence.of,
         )
+
+    def compare_all(self, tasks: Sequence[TaskMeans], zoo: Zoo) -> Sequence[Compared | None]:
+        """Compare several tasks at once, for `rank_means`: sooner than one by one.
+
+        Returns:
+            One for each task; None where a ranking needs none, as for regression.
+
+        Raises:
+            InputError: As `rank_means`, for any of the tasks.
+        """
+        if not isinstance(self.model, ClassificationMRE) or self.fusion is None:
+            return [None] * len(tasks)
+        return self.model.compare_all(tasks, zoo)
 
     def _fused(
         self,

@@ -6,14 +6,16 @@ decoder breaks nothing else.
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import pydantic_core
 from google.protobuf.message import DecodeError
 from PIL import Image
 
-from coordinator.service.desk import Desk, Work
+from coordinator.service.desk import Answer, Asked, Desk, Work
 from coordinator.service.pictures import (
     PictureLimits,
     Pictures,
@@ -50,12 +52,11 @@ class BackRoom:
     desk: Desk
     limits: PictureLimits
 
-    def answer(self, work: Work, body: bytes) -> bytes:
-        """Answer one question.
+    def answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        """Each on its own."""
+        return [partial(self._answer, work, body) for work, body in asked]
 
-        Raises:
-            InputError: It cannot be answered as it is.
-        """
+    def _answer(self, work: Work, body: bytes) -> bytes:
         try:
             if work is Work.PICTURES:
                 return self._pictures(unpack(body))

@@ -1,7 +1,9 @@
 """What the service answers, whatever road the question came by. Keeps nothing of a task."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -19,9 +21,11 @@ from coordinator.service.wire import (
 )
 from protocols import mre_service_pb2 as pb
 from synlearn.errors import InputError
-from synlearn.explanation import Explanation
+from synlearn.fusion.zoo_evidence import ModelEvidence
+from synlearn.mre.compared import Compared
+from synlearn.mre.task_means import TaskMeans
 from synlearn.ranker import Ranker
-from synlearn.ranking import Ranking
+from synlearn.zoo.filters import ModelFilter
 
 
 class Work(IntEnum):
@@ -54,11 +58,18 @@ class DeskPlan:
     pictures: PictureLimits | None = None
 
 
+Asked = tuple[Work, bytes]
+"""A question: what is asked, and the request."""
+
+Answer = Callable[[], bytes]
+"""Gives it, or raises InputError where the question cannot be answered as it is."""
+
+
 class Room(Protocol):
     """Where questions are answered."""
 
-    def answer(self, work: Work, body: bytes) -> bytes:
-        """Answer one; raises InputError."""
+    def answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        """Prepare the answers to some questions, all at once; each is still to be called."""
         ...
 
     def told(self, error: InputError) -> str:
@@ -94,18 +105,19 @@ class Desk:
         Raises:
             InputError: It cannot be answered as it is.
         """
-        try:
-            if work in (Work.EXPLAIN, Work.EXPLAIN_JSON):
-                explanation = self.explain(pb.ExplainRequest.FromString(body))
-                if work is Work.EXPLAIN_JSON:
-                    return explanation.to_json().encode()
-                return write_explanation(explanation).SerializeToString()
-            ranking = self.rank(pb.RankRequest.FromString(body))
-        except DecodeError as error:
-            raise InputError("the request is no message of this service; send one.") from error
-        if work is Work.RANK_JSON:
-            return pydantic_core.to_json(ranking.to_data())
-        return write_ranking(ranking).SerializeToString()
+        return self.answers([(work, body)])[0]()
+
+    def answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        """Compare all questions' tasks with the zoo; what is left to do waits for the calls."""
+        questions = [self._read(work, body) for work, body in asked]
+        tasks = [each.task for each in questions if isinstance(each, _Question)]
+        compared = iter(self.ranker.compare_all(tasks, self.zoo))
+        return [
+            partial(self._answer, each, next(compared))
+            if isinstance(each, _Question)
+            else partial(_refuse, each)
+            for each in questions
+        ]
 
     def told(self, error: InputError) -> str:
         """Why a question was refused, without saying where things lie on this machine."""
@@ -114,28 +126,61 @@ class Desk:
             sentence = sentence.replace(str(path), name)
         return sentence
 
-    def rank(self, request: pb.RankRequest) -> Ranking:
-        """Rank all models, by the metric and what evidence there is.
+    def _read(self, work: Work, body: bytes) -> "_Question | InputError":
+        """Check a question; what is wrong with it is returned, since others wait for theirs."""
+        try:
+            question = self._question(work, body)
+            self.ranker.model.check_means(question.task)
+        except DecodeError:
+            return InputError("the request is no message of this service; send one.")
+        except InputError as error:
+            return error
+        return question
 
-        Raises:
-            InputError: The task, the conditions or the evidence are none, or leave no model.
-        """
-        return self.ranker.rank_means(
-            read_task(request.task, self.plan.classes),
-            self.zoo,
-            where=read_conditions(request.where),
-            evidence=read_evidence(request.evidence),
-        )
-
-    def explain(self, request: pb.ExplainRequest) -> Explanation:
-        """Say which classes of a model were matched to which of the task's.
-
-        Raises:
-            InputError: There is no such task or model, or nothing is matched, as for regression.
-        """
+    def _question(self, work: Work, body: bytes) -> "_Question":
+        if work not in (Work.EXPLAIN, Work.EXPLAIN_JSON):
+            asked = pb.RankRequest.FromString(body)
+            return _Question(
+                work,
+                read_task(asked.task, self.plan.classes),
+                where=read_conditions(asked.where),
+                evidence=read_evidence(asked.evidence),
+            )
+        request = pb.ExplainRequest.FromString(body)
         if request.model not in self.zoo:
             raise InputError(
                 f"the zoo has no model {request.model[:100]!r}; the list of models names them all."
             )
-        task = read_task(request.task, self.plan.classes)
-        return self.ranker.rank_means(task, self.zoo).explain(request.model)
+        return _Question(work, read_task(request.task, self.plan.classes), model=request.model)
+
+    def _answer(self, question: "_Question", compared: Compared | None) -> bytes:
+        ranking = self.ranker.rank_means(
+            question.task,
+            self.zoo,
+            where=question.where,
+            evidence=question.evidence,
+            compared=compared,
+        )
+        match question.work:
+            case Work.RANK_JSON:
+                return pydantic_core.to_json(ranking.to_data())
+            case Work.EXPLAIN:
+                return write_explanation(ranking.explain(question.model)).SerializeToString()
+            case Work.EXPLAIN_JSON:
+                return ranking.explain(question.model).to_json().encode()
+        return write_ranking(ranking).SerializeToString()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One that was read. model: whose match is to be explained, if any."""
+
+    work: Work
+    task: TaskMeans
+    where: ModelFilter | None = None
+    evidence: ModelEvidence | None = None
+    model: str = ""
+
+
+def _refuse(error: InputError) -> bytes:
+    raise error

@@ -1,17 +1,19 @@
 """The processes that do the work, seen from the one that talks to the world.
 
-A worker that takes too long, or dies, is replaced; whoever waited for it is told, nobody else
-notices.
+A worker takes one question, or several that have waited, which cost it less than one after the
+other. A worker that takes too long, or dies, is replaced; whoever waited for it is told, nobody
+else notices: of several questions, each is asked again alone.
 """
 
 import asyncio
 import contextlib
 import logging
 import multiprocessing
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -19,12 +21,14 @@ from typing import Final
 
 from coordinator.service.desk import DeskPlan, Work
 from coordinator.service.problems import Code, Problem
-from coordinator.service.worker import Outcome, work_at
+from coordinator.service.worker import Outcome, ask_all, work_at
 from synlearn.errors import InputError
 from synlearn.logs import LogFormat
 
 _log = logging.getLogger(__name__)
 
+TOGETHER: Final = 4
+"""Questions that a worker takes at once, at most; more would save little, and wait longer."""
 _START_SECONDS: Final = 300.0
 """For a worker to read model and zoo; it may compute specifications that are not stored yet."""
 _AGAIN_SECONDS: Final = 5.0
@@ -37,10 +41,10 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
 
-    def ask(self, asked: bytes, seconds: float) -> bytes:
+    def ask(self, asked: Sequence[bytes], seconds: float) -> list[bytes]:
         """Blocks; raises TimeoutError or OSError."""
-        self.pipe.send_bytes(asked)
-        return self.hear(seconds)
+        ask_all(self.pipe, asked)
+        return [self.hear(seconds) for _ in asked]
 
     def hear(self, seconds: float) -> bytes:
         if not self.pipe.poll(seconds):
@@ -54,6 +58,44 @@ class _Worker:
         self.pipe.close()
         self.process.kill()
         self.process.join(_END_SECONDS)
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A question, and whoever waits for its answer.
+
+    Attributes:
+        asked: As a worker takes it.
+        seconds: For the work.
+        answer: Cancelled when whoever asked has left.
+        taken: Set when a worker has it.
+        alone: Whether it must not go together with others.
+    """
+
+    asked: bytes
+    seconds: float
+    answer: asyncio.Future[bytes]
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+    alone: bool = False
+
+    def told(self, problem: Problem) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(problem)
+
+    def heard(self, said: bytes) -> None:
+        if self.answer.done():
+            return
+        outcome, body = Outcome(said[0]), said[1:]
+        if outcome is Outcome.ANSWER:
+            self.answer.set_result(body)
+        elif outcome is Outcome.REFUSED:
+            self.told(Problem(Code.INVALID, body.decode("utf-8", "replace")))
+        else:
+            self.told(
+                Problem(
+                    Code.BROKEN, "the service could not answer; its operator finds why in the log."
+                )
+            )
 
 
 class Pool:
@@ -71,12 +113,12 @@ class Pool:
         self._count = count
         self._most_waiting = waiting
         self._logs = logs
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._queue: deque[_Waiting] = deque()
+        self._queued = asyncio.Condition()
+        self._idle = 0
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="pool")
         self._workers: list[_Worker] = []
-        self._replacing: set[asyncio.Task[None]] = set()
-        self._asking: set[asyncio.Task[bytes]] = set()
-        self._waiting = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self.replaced = 0
 
     @property
@@ -87,7 +129,7 @@ class Pool:
     @property
     def waiting(self) -> int:
         """Requests that wait for a worker."""
-        return self._waiting
+        return sum(not each.answer.done() for each in self._queue)
 
     async def start(self) -> None:
         """Start all workers.
@@ -100,8 +142,10 @@ class Pool:
 
     def end(self) -> None:
         """End all workers; whoever waits for one is told that the service ends."""
-        for task in (*self._replacing, *self._asking):
+        for task in self._tasks:
             task.cancel()
+        for each in self._queue:
+            each.answer.cancel()
         for worker in self._workers:
             worker.end()
         self._threads.shutdown(wait=False)
@@ -112,76 +156,117 @@ class Pool:
         Args:
             work: What is asked.
             body: The request.
-            seconds: For everything, the wait for a worker included.
+            seconds: To wait for a worker, and as many for its work.
 
         Raises:
             Problem: It could not be answered, or not in time.
         """
-        if self._waiting >= self._most_waiting:
+        if self.waiting >= self._most_waiting:
             raise Problem(
                 Code.BUSY, "the service has too much to do at the moment; try again.", wait=1.0
             )
-        began = asyncio.get_running_loop().time()
-        self._waiting += 1
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(bytes([work]) + body, seconds, answer)
         try:
+            await self._put(waiting)
             async with asyncio.timeout(seconds):
-                worker = await self._idle.get()
+                await waiting.taken.wait()
+            return await answer
         except TimeoutError as error:
             raise Problem(
                 Code.BUSY, f"no worker was free for {seconds:g} seconds; try again.", wait=1.0
             ) from error
         finally:
-            self._waiting -= 1
-        left = max(seconds - (asyncio.get_running_loop().time() - began), 0.1)
-        # Whoever asked may leave; the worker still has to be heard out.
-        task = asyncio.create_task(self._asked(worker, bytes([work]) + body, left))
-        self._asking.add(task)
-        task.add_done_callback(self._heard)
-        return await asyncio.shield(task)
+            answer.cancel()  # whoever asked may leave; the worker is heard out all the same
 
-    def _heard(self, task: asyncio.Task[bytes]) -> None:
-        self._asking.discard(task)
-        if not task.cancelled():
-            task.exception()  # somebody has left, and nobody else wants to know
+    async def _put(self, waiting: _Waiting) -> None:
+        async with self._queued:
+            self._queue.append(waiting)
+            self._queued.notify()
 
-    async def _asked(self, worker: _Worker, asked: bytes, seconds: float) -> bytes:
-        loop = asyncio.get_running_loop()
+    async def _next(self) -> list[_Waiting]:
+        """Wait for questions, and take a worker's share of them."""
+        found: list[_Waiting] = []
+        self._idle += 1
         try:
-            said = await loop.run_in_executor(self._threads, worker.ask, asked, seconds)
-        except TimeoutError as error:
-            self._replace(worker, f"it took more than {seconds:.0f} s")
-            raise Problem(
-                Code.TOO_SLOW,
-                "the work took longer than this service allows; send a smaller task.",
-            ) from error
-        except OSError as error:
-            self._replace(worker, "it has ended")
-            raise Problem(Code.BROKEN, "the work could not be finished; try again.") from error
-        except BaseException:
-            self._replace(worker, "the service ends")
-            raise
-        self._idle.put_nowait(worker)
-        outcome, body = Outcome(said[0]), said[1:]
-        if outcome is Outcome.REFUSED:
-            raise Problem(Code.INVALID, body.decode("utf-8", "replace"))
-        if outcome is not Outcome.ANSWER:
-            raise Problem(
-                Code.BROKEN, "the service could not answer; its operator finds why in the log."
-            )
-        return body
+            async with self._queued:
+                while not found:
+                    await self._queued.wait_for(lambda: self._queue)
+                    share = min(TOGETHER, -(-len(self._queue) // self._idle))
+                    while self._queue and len(found) < share and not (found and found[0].alone):
+                        if found and self._queue[0].alone:
+                            break
+                        each = self._queue.popleft()
+                        if not each.answer.done():
+                            found.append(each)
+        finally:
+            self._idle -= 1
+        for each in found:
+            each.taken.set()
+        return found
+
+    async def _serve(self, worker: _Worker) -> None:
+        """Hand questions to a worker, as long as it lives."""
+        loop = asyncio.get_running_loop()
+        while True:
+            batch = await self._next()
+            asked, seconds = [each.asked for each in batch], max(each.seconds for each in batch)
+            try:
+                said = await loop.run_in_executor(self._threads, worker.ask, asked, seconds)
+            except TimeoutError:
+                self._replace(worker, f"it took more than {seconds:.0f} s")
+                problem = Problem(
+                    Code.TOO_SLOW,
+                    "the work took longer than this service allows; send a smaller task.",
+                )
+            except OSError:
+                self._replace(worker, "it has ended")
+                problem = Problem(Code.BROKEN, "the work could not be finished; try again.")
+            except BaseException:
+                for each in batch:
+                    each.answer.cancel()
+                raise
+            else:
+                await self._hear(batch, said)
+                continue
+            if len(batch) == 1:
+                batch[0].told(problem)
+            else:
+                await self._ask_again(batch)
+            return
+
+    async def _hear(self, batch: Sequence[_Waiting], said: Sequence[bytes]) -> None:
+        again = []
+        for each, own in zip(batch, said, strict=True):
+            if len(batch) > 1 and own[0] == Outcome.BROKEN:
+                again.append(each)
+            else:
+                each.heard(own)
+        if again:
+            await self._ask_again(again)
+
+    async def _ask_again(self, batch: Sequence[_Waiting]) -> None:
+        """What one of several questions has broken, it must not break for the others."""
+        async with self._queued:
+            for each in reversed(batch):
+                each.alone = True
+                self._queue.appendleft(each)
+            self._queued.notify(len(batch))
 
     def _take_in(self, worker: _Worker) -> None:
         self._workers.append(worker)
-        self._idle.put_nowait(worker)
+        self._keep(asyncio.create_task(self._serve(worker)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _replace(self, worker: _Worker, why: str) -> None:
         _log.warning("worker %s is replaced: %s", worker.process.pid, why)
         self._workers.remove(worker)
         self.replaced += 1
         worker.process.kill()
-        task = asyncio.create_task(self._replaced(worker))
-        self._replacing.add(task)
-        task.add_done_callback(self._replacing.discard)
+        self._keep(asyncio.create_task(self._replaced(worker)))
 
     async def _replaced(self, former: _Worker) -> None:
         await asyncio.get_running_loop().run_in_executor(None, former.end)

@@ -94,7 +94,7 @@ class LimitSettings:
         image_pixels: Of one image, before it is brought to the size of the zoo's images.
         classes: Of one task.
         waiting: Requests that wait for a worker; more are turned away.
-        seconds: For the work of one request.
+        seconds: To wait for a worker, and as many for its work.
         upload_seconds: The same, of a request with images.
         send_seconds: For a sender to deliver a whole request.
         connections: To each port at once.

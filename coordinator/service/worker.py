@@ -5,11 +5,12 @@ Over the pipe go bytes that both ends take apart themselves; nothing is pickled 
 
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from multiprocessing.connection import Connection
 from typing import Final
 
-from coordinator.service.desk import Desk, DeskPlan, Room, Work
+from coordinator.service.desk import Answer, Desk, DeskPlan, Room, Work
 from synlearn.errors import InputError
 from synlearn.logs import LogFormat, start_logs
 from synlearn.worker_process import start_worker
@@ -43,10 +44,23 @@ def work_at(pipe: Connection, plan: DeskPlan, logs: LogFormat) -> None:
     pipe.send_bytes(bytes([Outcome.READY]))
     while True:
         try:
-            asked = pipe.recv_bytes()
+            asked = heard_all(pipe)
         except (EOFError, OSError):
             return
-        pipe.send_bytes(_answer(room, asked))
+        for said in _said(room, asked):
+            pipe.send_bytes(said)
+
+
+def ask_all(pipe: Connection, asked: Sequence[bytes]) -> None:
+    """Ask a worker several questions at once, at most 255, each with its `Work` as first byte."""
+    pipe.send_bytes(bytes([len(asked)]))
+    for each in asked:
+        pipe.send_bytes(each)
+
+
+def heard_all(pipe: Connection) -> list[bytes]:
+    """The other end of `ask_all`."""
+    return [pipe.recv_bytes() for _ in range(pipe.recv_bytes()[0])]
 
 
 def _opened(plan: DeskPlan) -> Room:
@@ -59,9 +73,21 @@ def _opened(plan: DeskPlan) -> Room:
     return BackRoom(desk, plan.pictures)
 
 
-def _answer(room: Room, asked: bytes) -> bytes:
+def _said(room: Room, asked: Sequence[bytes]) -> Iterator[bytes]:
+    """What is said to each question, in their order."""
     try:
-        return bytes([Outcome.ANSWER]) + room.answer(Work(asked[0]), asked[1:])
+        answers = room.answers([(Work(each[0]), each[1:]) for each in asked])
+    except Exception:
+        _log.exception("%d requests could not be answered", len(asked))
+        yield from [bytes([Outcome.BROKEN])] * len(asked)
+        return
+    for answer in answers:
+        yield _outcome(room, answer)
+
+
+def _outcome(room: Room, answer: Answer) -> bytes:
+    try:
+        return bytes([Outcome.ANSWER]) + answer()
     except InputError as error:
         return bytes([Outcome.REFUSED]) + room.told(error).encode("utf-8", "replace")
     except Exception:

@@ -53,6 +53,10 @@ class IsolatedMRE(MREModel):
         """Compute the models' specifications where they are not stored; see `MREModel`."""
         self.check_anchors(specifications_of(zoo).anchors)
 
+    def check_means(self, task: TaskMeans) -> None:
+        """Raise InputError where there is more than one mean, or it is of another backbone."""
+        self._check_means(task, least=1, most=1)
+
     def rank_means(self, task: TaskMeans, zoo: Zoo, *, where: ModelFilter | None = None) -> Ranking:
         """Rank all models of a zoo for a task that is known by its mean; see `MREModel`.
 
@@ -61,7 +65,7 @@ class IsolatedMRE(MREModel):
         """
         specifications = specifications_of(zoo)
         self.check_anchors(specifications.anchors)
-        self._check_means(task, least=1, most=1)
+        self.check_means(task)
         feature = torch.from_numpy(task.means)
         vectors = torch.from_numpy(specifications.vectors)
         return self._ranking(

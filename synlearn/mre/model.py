@@ -135,6 +135,10 @@ class MREModel(ABC):
         """
 
     @abstractmethod
+    def check_means(self, task: TaskMeans) -> None:
+        """Raise InputError where `rank_means` would, whatever the zoo."""
+
+    @abstractmethod
     def rank_means(self, task: TaskMeans, zoo: Zoo, *, where: ModelFilter | None = None) -> Ranking:
         """Rank as `rank` does, where only the task's means are at hand and no image.
 

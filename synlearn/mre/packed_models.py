@@ -32,6 +32,9 @@ _BLOCK: Final = 40
 _ALIGNED: Final = 8
 """Rows of a block are a multiple of this: vector loads that straddle no line."""
 
+_KEPT: Final = 8
+"""Layouts of bags, for so many numbers of tasks."""
+
 LARGEST_LOGIT: Final = 60.0
 """exp(60) times any value that a float32 metric makes, and sums of it, are finite; exp(-60) too is
 far from where float32 loses digits."""
@@ -110,10 +113,12 @@ class PackedModels:
         return by_task.reshape(members, tasks, blocks * places, width)
 
     def _bags_of(self, tasks: int, ways: int) -> _Bags:
-        """Make them, or find them: the latest ones are kept."""
+        """Make them, or find them: a few are kept, of as many classes as the latest."""
         known = self._bags.get((tasks, ways))
         if known is not None:
             return known
+        if len(self._bags) == _KEPT or any(kept != ways for _, kept in self._bags):
+            self._bags.clear()
         (members, blocks, _, rows), places = self.keys.shape, self.starts.shape[1]
         groups, asked = members * blocks, tasks * ways
         row = torch.arange(groups * rows, dtype=torch.int32).view(groups, 1, rows)
@@ -126,7 +131,6 @@ class PackedModels:
             place.mT.reshape(-1),
             torch.arange(0, count, ways, dtype=torch.int32),
         )
-        self._bags.clear()
         self._bags[tasks, ways] = bags
         return bags
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coordinator.service.desk import DeskPlan, Work
-from coordinator.service.pool import Pool, pools_running
+from coordinator.service.pool import TOGETHER, Pool, pools_running
 from coordinator.service.problems import Code, Problem
 from protocols import mre_service_pb2 as pb
 from synlearn.errors import InputError
@@ -22,6 +22,12 @@ ASKED = pb.RankRequest(
     task=pb.Task(means=MEANS, features=FEATURES, counts=[1, 1])
 ).SerializeToString()
 PATIENCE = 120.0
+
+
+def task_of(number: int, ways: int) -> bytes:
+    means = np.random.default_rng(number).normal(scale=0.1, size=(ways, FEATURES)).astype("<f4")
+    task = pb.Task(means=means.tobytes(), features=FEATURES, counts=[2] * ways)
+    return pb.RankRequest(task=task).SerializeToString()
 
 
 def with_pool(
@@ -58,6 +64,41 @@ def test_workers_that_end_are_replaced(house: Path) -> None:
         assert told.value.code is Code.TOO_SLOW
         assert await ranked(pool) == 7
         assert pool.replaced == 2
+
+    with_pool(house, play)
+
+
+def test_questions_that_go_together_are_answered_as_if_they_had_come_alone(house: Path) -> None:
+    asked = [task_of(number, ways) for number, ways in enumerate((2, 3, 2, 2))]
+
+    async def play(pool: Pool) -> None:
+        alone = [await pool.ask(Work.RANK, each, PATIENCE) for each in asked]
+        wrong = pb.RankRequest(task=pb.Task(means=MEANS, features=FEATURES, counts=[1]))
+        questions = [*asked[:2], b"no message", wrong.SerializeToString(), *asked[2:]]
+        found = await asyncio.gather(
+            *(pool.ask(Work.RANK, each, PATIENCE) for each in questions), return_exceptions=True
+        )
+        for place in (2, 3):
+            problem = found.pop(2)
+            assert isinstance(problem, Problem), place
+            assert problem.code is Code.INVALID
+        for before, after in zip(alone, found, strict=True):
+            assert isinstance(after, bytes)
+            one, other = pb.RankReply.FromString(before), pb.RankReply.FromString(after)
+            assert one.models == other.models
+            np.testing.assert_allclose(one.scores, other.scores, atol=1e-4)
+            np.testing.assert_allclose(one.lows, other.lows, atol=1e-4)
+
+    with_pool(house, play)
+
+
+def test_a_worker_that_dies_over_several_questions_costs_nobody_an_answer(house: Path) -> None:
+    async def play(pool: Pool) -> None:
+        (worker,) = pool._workers
+        os.kill(worker.process.pid or 0, signal.SIGKILL)
+        worker.process.join()
+        assert await asyncio.gather(*(ranked(pool) for _ in range(TOGETHER))) == [7] * TOGETHER
+        assert pool.replaced == 1
 
     with_pool(house, play)
 
