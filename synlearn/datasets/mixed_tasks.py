@@ -113,6 +113,15 @@ def example_rows(pool: MixedPool, task: MixedTask, k: int, draw: int, seed: int 
     return np.stack(found)
 
 
+def different_images(pool: MixedPool, task: MixedTask) -> int:
+    """Return the largest K for which a target dataset of the task is of K different images a class.
+
+    Beyond it, `example_rows` fills up with moved copies of these.
+    """
+    rows = (pool.rows(Part.EXAMPLES, label) for label in task.classes)
+    return min(len(np.unique(pool.images[own])) for own in rows)
+
+
 def draw_rows(
     images: Indices, k: int, purpose: str, *, keep: float = 0.0
 ) -> tuple[Indices, Indices]:

@@ -164,8 +164,8 @@ def intervals(
         write_interval_outputs(results, where)
     console = Console()
     console.width = max(console.width, _WIDTH)
-    for side in ("seen", "unseen", "all"):
-        console.print(interval_table(results, side))
+    for part in ("seen", "unseen", "filled", "different", "all"):
+        console.print(interval_table(results, part))
     console.print(f"Picture: {where / 'intervals.png'}   Numbers: {where / 'results.json'}")
 
 

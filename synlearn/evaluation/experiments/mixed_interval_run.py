@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
+from synlearn.datasets.mixed_tasks import different_images
 from synlearn.evaluation.experiments.mixed_data import MixedData
 from synlearn.evaluation.experiments.mixed_evaluation import (
     EvaluationPlan,
@@ -57,6 +60,7 @@ def measure_intervals(
         intervals=found,
         truth=truth,
         tasks=data.tasks,
+        images=np.array([different_images(data.pool, task) for task in data.tasks]),
         seeds=plan.seeds,
         seed_varies="the draw of the examples" + (" and the MRE model" if each else ""),
         command=plan.command,

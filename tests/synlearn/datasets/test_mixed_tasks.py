@@ -6,6 +6,7 @@ import pytest
 from synlearn.datasets.mixed_plan import Kind, Part
 from synlearn.datasets.mixed_tasks import (
     Side,
+    different_images,
     draw_rows,
     evaluation_tasks,
     example_rows,
@@ -51,6 +52,20 @@ def test_learning_tasks_are_of_classes_that_providers_hold() -> None:
 def test_a_name_is_of_one_task_whatever_the_seed() -> None:
     tasks = [task for seed in range(3) for task in evaluation_tasks(POOL, seed, each=4)]
     assert len({task.name for task in tasks}) == len(tasks)
+
+
+def test_copies_fill_up_what_has_too_few_images() -> None:
+    def shown(k: int) -> int:
+        return min(len(np.unique(POOL.images[rows])) for rows in example_rows(POOL, task, k, 0))
+
+    filled = 0
+    for task in evaluation_tasks(POOL, each=2):
+        most = different_images(POOL, task)
+        assert shown(most) == most
+        if task.domain == "omniglot":  # which is stretched by copies
+            assert shown(most + 1) == most
+            filled += 1
+    assert filled
 
 
 def test_no_more_tasks_than_there_are() -> None:

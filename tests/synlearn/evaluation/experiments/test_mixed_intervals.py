@@ -168,6 +168,7 @@ def made_up() -> IntervalRun:
         intervals={(mode, 1, seed): it for mode, it in modes.items() for seed in (0, 1)},
         truth={1: TRUE},
         tasks=TASKS,
+        images=np.array([1, 5, 0, 5]),
         seeds=(0, 1),
         seed_varies="the draw",
         command="",
@@ -199,6 +200,17 @@ def test_numbers_are_what_they_are_called(metric: str, method: str, value: float
     found = interval_results(made_up()).find(metric, method, "all", 1)
     assert found is not None
     assert found.by_seed == pytest.approx({0: value, 1: value})
+
+
+def test_tasks_of_too_few_images_are_told_apart() -> None:
+    results = interval_results(made_up())
+    apart = [
+        results.find(COVERAGE, CONSTANT, split, 1) for split in ("different", "filled", "seen")
+    ]
+    assert [None if own is None else own.by_seed[0] for own in apart] == pytest.approx(
+        [7 / 9, 1.0, 5 / 6]
+    )
+    assert {target.split for target in results.targets} == {"all", "different"}
 
 
 def test_a_miss_is_said(tmp_path: Path) -> None:
