@@ -99,7 +99,7 @@ class Ranker:
         if not isinstance(self.model, ClassificationMRE) or self.fusion is None:
             ranking = self.model.rank(images, labels, zoo, where=where)
             return ranking.with_notes(*self._why_scores_alone())
-        return self._fused(
+        ranking = self._fused(
             self.model,
             self.fusion,
             self.model.compare(images, labels, zoo),
@@ -108,6 +108,7 @@ class Ranker:
             where=where,
             run=lambda models: run_models(images, _given(labels), zoo, models),
         )
+        return ranking.with_notes(*_repeats(images))
 
     def rank_means(
         self,
@@ -266,6 +267,18 @@ class Ranker:
 def _given(labels: ArrayLike | None) -> ArrayLike:
     assert labels is not None  # noqa: S101  # comparing has refused otherwise
     return labels
+
+
+def _repeats(images: ArrayLike) -> tuple[str, ...]:
+    """A sentence, where examples show the very same picture."""
+    every = [picture.tobytes() for picture in np.asarray(images, np.float32)]
+    count = len(every) - len(set(every))
+    if not count:
+        return ()
+    return (
+        f"Of the {len(every)} examples, {count} show the same picture as another one; leave them "
+        "out, since scores and intervals count them as examples of their own.",
+    )
 
 
 def _others_may_be_best(rows: RankedModels) -> tuple[str, ...]:

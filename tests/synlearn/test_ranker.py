@@ -187,6 +187,13 @@ def test_uneven_classes_are_named(ranker: Ranker, zoo: Zoo) -> None:
     assert any("heads on 2 of each" in note for note in ranking.notes)
 
 
+def test_examples_that_repeat_others_are_named(ranker: Ranker, zoo: Zoo) -> None:
+    assert not any("same picture" in note for note in ranker.rank(IMAGES, LABELS, zoo).notes)
+    again = np.concatenate([IMAGES, IMAGES[[1, 3]]])
+    notes = ranker.rank(again, (*LABELS, "dog", "dog"), zoo).notes
+    assert any(note.startswith("Of the 8 examples, 2 show the same picture") for note in notes)
+
+
 def test_the_best_may_be_among_those_that_were_not_run(ranker: Ranker, zoo: Zoo) -> None:
     notes = ranker.rank(IMAGES, LABELS, zoo, evidence=1).notes
     assert any("among the 6 that were not run" in note for note in notes)
