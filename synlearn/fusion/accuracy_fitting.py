@@ -6,7 +6,7 @@ its classes. What these miss gives the errors; the share of accuracies within th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
@@ -17,7 +17,9 @@ from scipy.special import expit
 from synlearn.errors import InputError
 from synlearn.fusion.accuracy import AccuracyMap, ModeMap, TaskView
 from synlearn.fusion.fused import METRIC, FittedFusion
+from synlearn.fusion.held_out_accuracies import HeldOutAccuracies
 from synlearn.fusion.linear_map import fit_best
+from synlearn.fusion.stand_ins import with_stand_ins
 from synlearn.fusion.standard import Float64, bounded, standardised
 
 Indices = NDArray[np.int64]
@@ -27,39 +29,6 @@ _LEAST_SPREAD: Final = 1e-3
 _LARGEST_MISS: Final = 20.0
 """Of a task's level, in logits, on average (from 1e-9 to 1 - 1e-9 are 41), and of a logarithm."""
 _TOO_FEW: Final = "there are too few learning tasks to learn accuracies from."
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutAccuracies:
-    """Target datasets of held-out tasks, with held-out candidates.
-
-    Attributes:
-        k: (n,) examples of a class behind each row.
-        task: (n,) which task each is of.
-        logits: (n, m) of the candidates' accuracies.
-        scores: (n, m) of each source, higher is better.
-        traits: (n, traits), see `task_traits`.
-        unrest: (n, 2), see `UNREST`.
-    """
-
-    k: Indices
-    task: Indices
-    logits: Float64
-    scores: Mapping[str, Float64]
-    traits: Float64
-    unrest: Float64
-
-    def at(self, k: int) -> "HeldOutAccuracies":
-        """Return the rows at K."""
-        rows = self.k == k
-        return HeldOutAccuracies(
-            self.k[rows],
-            self.task[rows],
-            self.logits[rows],
-            {name: values[rows] for name, values in self.scores.items()},
-            self.traits[rows],
-            self.unrest[rows],
-        )
 
 
 def fit_accuracy(
@@ -72,7 +41,7 @@ def fit_accuracy(
     provenance: Mapping[str, str | int | float],
     confidence: float,
 ) -> AccuracyMap:
-    """Fit the map for each K apart.
+    """Fit the map for each K apart, on all tasks; see `stand_ins.py` for those that end below it.
 
     Args:
         groups: Such as one for each block of models.
@@ -92,12 +61,12 @@ def fit_accuracy(
     near = near_tasks(tasks)
     metric, evidence, correlation, constant = {}, {}, {}, {}
     for k in ks:
-        own = [group.at(k) for group in groups if (group.k == k).any()]
+        own = with_stand_ins(groups, k, direct)
         metric[k] = _fit(own, near, [_alone(group, fusion, k) for group in own], (), confidence)
         evidence[k] = _fit(
             own, near, [_fused(group, fusion, k) for group in own], direct, confidence
         )
-        correlation[k] = _correlation(own, direct)
+        correlation[k] = _correlation([group.at(k) for group in groups], direct)
         every = expit(np.concatenate([group.logits.ravel() for group in own]))
         tail = (1 - confidence) / 2
         constant[k] = (float(np.quantile(every, tail)), float(np.quantile(every, 1 - tail)))

@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from synlearn.errors import InputError
-from synlearn.fusion.accuracy_fitting import HeldOutAccuracies
 from synlearn.fusion.fitting import HeldOutTasks
 from synlearn.fusion.fused import METRIC, SMOOTHED
+from synlearn.fusion.held_out_accuracies import HeldOutAccuracies
 from synlearn.fusion.similarity import from_triangle
 from synlearn.fusion.smoothing import smoothed
 from synlearn.fusion.task_traits import task_traits
@@ -224,9 +224,7 @@ def _of_block(
     accuracies = HeldOutAccuracies(
         k=k,
         task=task,
-        logits=np.stack([known.logits[int(one)][t] for one, t in zip(k, task, strict=True)])[
-            :, held
-        ],
+        accuracies={own: logits[np.ix_(task, held)] for own, logits in known.logits.items()},
         scores=scores,
         traits=known.traits(means, evidence.tasks[task]),
         unrest=unrest(distances, moved, np.arange(len(held))),

@@ -11,10 +11,11 @@ from scipy.special import expit
 from synlearn.errors import InputError
 from synlearn.fusion import METRIC, standardised
 from synlearn.fusion.accuracy import AccuracyMap
-from synlearn.fusion.accuracy_fitting import HeldOutAccuracies, fit_accuracy, near_tasks
+from synlearn.fusion.accuracy_fitting import fit_accuracy, near_tasks
 from synlearn.fusion.accuracy_storage import INDEX, has_accuracy, load_accuracy, save_accuracy
 from synlearn.fusion.believing import Learned, Prior, believe, first
 from synlearn.fusion.fused import FittedFusion
+from synlearn.fusion.held_out_accuracies import HeldOutAccuracies
 from synlearn.fusion.storage import save_fusion
 from synlearn.fusion.zoo_evidence import Evidence
 from synlearn.ranking import CONFIDENCE
@@ -115,7 +116,7 @@ def test_the_level_is_judged_on_other_tasks() -> None:
     copied = HeldOutAccuracies(
         group.k,
         group.task,
-        group.task[:, None] // 2 + 0.01 * group.logits,
+        {k: group.task[:, None] // 2 + 0.01 * values for k, values in group.accuracies.items()},
         group.scores,
         np.mod((group.task // 2)[:, None] * 1000.0, 7),  # tells pairs apart, foretells nothing
         group.unrest,
