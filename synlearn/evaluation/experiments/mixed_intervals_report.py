@@ -249,7 +249,10 @@ def interval_table(results: Results, split: str) -> Table:
 
 
 def interval_figure(results: Results) -> Figure:
-    """Coverage by K on the left, width on the right; the band is where coverage is to lie."""
+    """Coverage by K on the left, width on the right; the band is where coverage is to lie.
+
+    Dashed: with tasks that are filled up with moved copies.
+    """
     ks = sorted({m.k for m in results.measurements if m.k is not None})
     colour = colours([m for m in results.methods if m.key != FIRST])
     with house_style():
@@ -259,11 +262,16 @@ def interval_figure(results: Results) -> Figure:
             for method in results.methods:
                 if method.key == FIRST:
                     continue
-                found = [results.find(metric, method.key, "all", k) for k in ks]
-                means = [own.estimate.mean for own in found if own is not None]
-                axes.plot(
-                    ks, means, "o-", ms=4, lw=1.4, color=colour[method.key], label=method.label
-                )
+                for split, style, name in (
+                    (DIFFERENT.key, "o-", method.label),
+                    ("all", "--", None),
+                ):
+                    found = [(k, results.find(metric, method.key, split, k)) for k in ks]
+                    points = [(k, own.estimate.mean) for k, own in found if own is not None]
+                    axes.plot(
+                        *zip(*points, strict=True), style, ms=4, lw=1.4,
+                        color=colour[method.key], label=name,
+                    )  # fmt: skip
             axes.set_xscale("log")
             axes.set_xticks(ks, [str(k) for k in ks])
             axes.minorticks_off()
@@ -275,6 +283,7 @@ def interval_figure(results: Results) -> Figure:
         left.set_title("How often the interval holds", loc="left", fontsize=10)
         right.set_ylim(0)
         right.set_title("How wide it is", loc="left", fontsize=10)
+        right.plot([], [], "--", lw=1.4, color=MUTED, label="filled-up tasks, too")
         right.legend(frameon=False, fontsize=8)
     return figure
 
