@@ -25,6 +25,7 @@ from coordinator.service.pool import Pool, pools_running
 from coordinator.service.rates import Rates
 from coordinator.service.service_metrics import ServiceMetrics
 from coordinator.service.settings import ServiceSettings
+from coordinator.service.worker import settle
 from protocols import mre_service_pb2 as pb
 from synlearn.logs import LogFormat
 
@@ -107,5 +108,6 @@ async def service(settings: ServiceSettings, logs: LogFormat) -> AsyncIterator[P
             )
         if settings.grpc.listen:
             grpc = await stack.enter_async_context(grpc_served(front, settings.grpc, settings.tls))
+        settle()
         _log.info("%d models ranked by %d workers", len(catalogue.zoo), settings.workers)
         yield Ports(http, grpc)
