@@ -16,6 +16,7 @@ from benchmarks.random_zoo import made_up_specifications, write_models
 from benchmarks.service_requests import rank_request
 from benchmarks.untrained_mre import made_up_accuracy, made_up_fusion, untrained
 from coordinator.service.desk import Desk, DeskPlan, Work
+from coordinator.service.pool import TOGETHER
 from synlearn.errors import InputError
 from synlearn.fusion.accuracy_storage import save_accuracy
 from synlearn.fusion.storage import save_fusion
@@ -34,10 +35,16 @@ _COMMAND: Final = "from coordinator.cli import app; app()"
 
 @dataclass(frozen=True, slots=True)
 class Bare:
-    """The handler alone: medians, of wall-clock and of processor time, for one ranking."""
+    """The handler alone: medians, of wall-clock and of processor time, for one ranking.
+
+    Attributes:
+        median_ms, processor_ms: Asked one after the other.
+        together_ms: Processor time where as many as a worker takes at most are asked at once.
+    """
 
     median_ms: float
     processor_ms: float
+    together_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def bare_handler(root: Path, road: str) -> Bare:
     """What a worker runs, here and alone."""
     desk = Desk.open(DeskPlan(root / "mre", root / "zoo", 128))
     work = Work.RANK_JSON if road == "http" else Work.RANK
-    wall, processor = [], []
+    wall, processor, together = [], [], []
     with one_thread():  # as a worker has it
         for number in range(_BARE + 10):
             body = rank_request(number).SerializeToString()
@@ -78,7 +85,15 @@ def bare_handler(root: Path, road: str) -> Bare:
             desk.answer(work, body)
             wall.append(time.perf_counter() - began)
             processor.append(time.process_time() - spent)
-    return Bare(1e3 * float(np.median(wall[10:])), 1e3 * float(np.median(processor[10:])))
+        for first in range(0, _BARE, TOGETHER):
+            bodies = (rank_request(first + own).SerializeToString() for own in range(TOGETHER))
+            asked = [(work, body) for body in bodies]
+            spent = time.process_time()
+            for answer in desk.answers(asked):
+                answer()
+            together.append((time.process_time() - spent) / TOGETHER)
+    medians = (1e3 * float(np.median(times[10:])) for times in (wall, processor, together))
+    return Bare(*medians)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ A zoo of 1,000 models and an MRE model of random weights (shapes of a default jo
 an even rate whether earlier ones are answered or not, each over one of some open connections; a
 latency counts from when its request was due, so that a service that falls behind cannot hide it.
 Every hundredth answer is read as a ranking. Beside it, in the same run and before it: the *bare
-handler*, the very code that a worker runs, in a process of its own, one request after the other.
+handler*, the very code that a worker runs, in a process of its own, one request after the other,
+and as many at once as a worker takes at most.
 Memory is that of all processes of the service, looked at every second.
 Prints a table, writes ``<out>/results.json``; a missed target is no failure, an error is.
 """
@@ -62,6 +63,7 @@ def measure(root: Path, road: str, seconds: float, rate: float, workers: int) ->
         "answer_bytes": run.answer_bytes,
         "bare_median_ms": bare.median_ms,
         "bare_processor_ms": bare.processor_ms,
+        "bare_together_ms": bare.together_ms,
         "median_over_bare": run.quantile(0.5) / bare.median_ms,
         "processor_ms": 1e3 * spent / max(run.answered, 1),
         "processor_over_bare": 1e3 * spent / max(run.answered, 1) / bare.processor_ms,
@@ -85,6 +87,8 @@ def show(found: list[dict[str, Plain]]) -> None:
         ("most_ms", "{:.1f} ms", ""),
         ("errors", "{}", "0"),
         ("bare_median_ms", "{:.1f} ms", ""),
+        ("bare_processor_ms", "{:.1f} ms", ""),
+        ("bare_together_ms", "{:.1f} ms", ""),
         ("median_over_bare", "{:.2f}", ""),
         ("processor_ms", "{:.1f} ms", ""),
         ("processor_over_bare", "{:.2f}", ""),
