@@ -62,8 +62,10 @@ join_timeout = 600.0
 def main() -> None:
     """Measure, print, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pretraining", type=int, default=120, help="rounds; 120 take minutes")
-    parser.add_argument("--learning", type=int, default=6, help="rounds")
+    parser.add_argument(
+        "--pretraining", type=int, default=460, help="rounds; 460 take five minutes"
+    )
+    parser.add_argument("--learning", type=int, default=22, help="rounds")
     parser.add_argument("--out", type=Path, default=Path("runs/deployed_overhead"))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="so-") as scratch:
