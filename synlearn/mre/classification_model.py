@@ -32,6 +32,9 @@ from synlearn.zoo.class_specification import (
 )
 from synlearn.zoo.filters import ModelFilter
 
+TOGETHER: Final = 40
+"""Classes of tasks that are compared at once."""
+
 PROBED: Final = 32
 """Models that are compared again with moved examples."""
 
@@ -129,21 +132,25 @@ class ClassificationMRE(MREModel):
     def compare_all(self, tasks: Sequence[TaskMeans], zoo: Zoo) -> list[Compared]:
         """Compare several tasks, sooner than one by one: a zoo passes through the cache once.
 
-        Numbers are those of `compare_means`, to rounding. Tasks of as many classes go together.
+        Numbers are those of `compare_means`, to rounding. Tasks of as many classes go together,
+        `TOGETHER` classes at a time; beyond that it costs memory and saves nothing.
 
         Raises:
             InputError: As `compare_means`, for any of the tasks.
         """
-        ways: dict[int, list[int]] = {}
+        by_ways: dict[int, list[int]] = {}
         for place, task in enumerate(tasks):
             self.check_means(task)
-            ways.setdefault(len(task.counts), []).append(place)
+            by_ways.setdefault(len(task.counts), []).append(place)
         projected = self.project(zoo)
         distances: dict[int, Float64] = {}
-        for places in ways.values():
-            means = torch.from_numpy(np.stack([tasks[place].means for place in places]))
-            found = self.distances(means, projected.models, projected.packed)
-            distances.update(zip(places, found.swapaxes(0, 1), strict=True))
+        for ways, places in by_ways.items():
+            most = max(TOGETHER // ways, 1)
+            for first in range(0, len(places), most):
+                some = places[first : first + most]
+                means = torch.from_numpy(np.stack([tasks[place].means for place in some]))
+                found = self.distances(means, projected.models, projected.packed)
+                distances.update(zip(some, found.swapaxes(0, 1), strict=True))
         return [
             self._compared(task, projected.ids, distances[place])
             for place, task in enumerate(tasks)

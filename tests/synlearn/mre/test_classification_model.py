@@ -9,12 +9,18 @@ import torch
 from synlearn.errors import InputError
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
-from synlearn.mre.classification_model import ClassificationMRE, class_means, learned_classes
+from synlearn.mre.classification_model import (
+    TOGETHER,
+    ClassificationMRE,
+    class_means,
+    learned_classes,
+)
 from synlearn.mre.classification_training import GatheredClasses
 from synlearn.mre.compared import standard, unrest
 from synlearn.mre.example_spread import moved_means
 from synlearn.mre.isolated_model import IsolatedMRE
 from synlearn.mre.storage import load_mre, mre_digest, save_mre
+from synlearn.mre.task_means import TaskMeans
 from synlearn.zoo.catalog import Zoo
 from synlearn.zoo.class_specification import Generator, class_specifications_of
 from synlearn.zoo.filters import ModelFilter
@@ -160,6 +166,21 @@ class TestRank:
         assert (compared.classes, compared.examples) == (("cat", "dog"), 3)
         scores = dict(zip(compared.ids, compared.scores.tolist(), strict=True))
         assert {row.model: row.score for row in model.rank(self.images, self.labels, zoo)} == scores
+
+    def test_several_tasks_are_compared_as_each_is_alone(
+        self, model: ClassificationMRE, zoo: Zoo
+    ) -> None:
+        """More classes than go together, and tasks of different numbers of them."""
+        features = model.task_means(self.images, self.labels).means.shape[1]
+        random = np.random.default_rng(0)
+        tasks = [
+            TaskMeans.of(random.normal(scale=0.1, size=(ways, features)), [2] * ways)
+            for ways in (2, TOGETHER + 1, 3, *[TOGETHER // 2] * 3, 2)
+        ]
+        for task, found in zip(tasks, model.compare_all(tasks, zoo), strict=True):
+            alone = model.compare_means(task, zoo)
+            np.testing.assert_allclose(found.distances, alone.distances, atol=1e-5)
+            assert (found.classes, found.novelty) == (alone.classes, alone.novelty)
 
     def test_moved_examples_are_compared_with_a_few_models(
         self, model: ClassificationMRE, zoo: Zoo
