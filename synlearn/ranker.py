@@ -275,9 +275,10 @@ def _repeats(images: ArrayLike) -> tuple[str, ...]:
     count = len(every) - len(set(every))
     if not count:
         return ()
+    shown, them = ("one shows", "it") if count == 1 else (f"{count} show", "them")
     return (
-        f"Of the {len(every)} examples, {count} show the same picture as another one; leave them "
-        "out, since scores and intervals count them as examples of their own.",
+        f"Of the {len(every)} examples, {shown} the same picture as another; leave {them} out, "
+        "since a head that is judged on a copy of what it was fitted on looks too good.",
     )
 
 

@@ -189,9 +189,11 @@ def test_uneven_classes_are_named(ranker: Ranker, zoo: Zoo) -> None:
 
 def test_examples_that_repeat_others_are_named(ranker: Ranker, zoo: Zoo) -> None:
     assert not any("same picture" in note for note in ranker.rank(IMAGES, LABELS, zoo).notes)
-    again = np.concatenate([IMAGES, IMAGES[[1, 3]]])
-    notes = ranker.rank(again, (*LABELS, "dog", "dog"), zoo).notes
-    assert any(note.startswith("Of the 8 examples, 2 show the same picture") for note in notes)
+    for repeated, said in (([1, 3], "8 examples, 2 show"), ([1], "7 examples, one shows")):
+        images = np.concatenate([IMAGES, IMAGES[repeated]])
+        labels = (*LABELS, *["dog"] * len(repeated))
+        notes = ranker.rank(images, labels, zoo).notes
+        assert any(note.startswith(f"Of the {said} the same picture") for note in notes)
 
 
 def test_the_best_may_be_among_those_that_were_not_run(ranker: Ranker, zoo: Zoo) -> None:
