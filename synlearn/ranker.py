@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from synlearn.datasets.repeats import first_of_their_kind
 from synlearn.errors import InputError
 from synlearn.fusion.accuracy import AccuracyMap
 from synlearn.fusion.accuracy_storage import has_accuracy, load_accuracy
@@ -271,13 +272,13 @@ def _given(labels: ArrayLike | None) -> ArrayLike:
 
 def _repeats(images: ArrayLike) -> tuple[str, ...]:
     """A sentence, where examples show the very same picture."""
-    every = [picture.tobytes() for picture in np.asarray(images, np.float32)]
-    count = len(every) - len(set(every))
+    first = first_of_their_kind(np.asarray(images, np.float32))
+    count = int((~first).sum())
     if not count:
         return ()
     shown, them = ("one shows", "it") if count == 1 else (f"{count} show", "them")
     return (
-        f"Of the {len(every)} examples, {shown} the same picture as another; leave {them} out, "
+        f"Of the {len(first)} examples, {shown} the same picture as another; leave {them} out, "
         "since a head that is judged on a copy of what it was fitted on looks too good.",
     )
 

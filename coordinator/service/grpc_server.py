@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection
 
 from coordinator.service.desk import Work
 from coordinator.service.front import Front
-from coordinator.service.problems import CODES, Code, Problem
+from coordinator.service.problems import CODES, Code, Problem, broken
 from coordinator.service.settings import GrpcSettings, TlsSettings
 from coordinator.service.tls_files import TlsFiles
 from protocols import mre_service_pb2 as pb
@@ -28,9 +28,6 @@ CHUNK: Final = 2**18
 RETRY: Final = "retry-after-ms"
 """Trailing metadata, where waiting helps."""
 _FAREWELL_SECONDS: Final = 10.0
-_BROKEN: Final = Problem(
-    Code.BROKEN, "the service could not answer; its operator finds why in the log."
-)
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +181,7 @@ class _Calls:
                 raise
             except Exception:
                 _log.exception("a call could not be answered", extra={"function": name})
-                problem = _BROKEN
+                problem = broken()
             finally:
                 if problem is not None:
                     code = CODES[problem.code].grpc

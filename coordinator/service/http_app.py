@@ -27,7 +27,7 @@ from coordinator.service.catalogue import CLASSIFICATION, MOST_LISTED
 from coordinator.service.desk import Work
 from coordinator.service.front import Front
 from coordinator.service.page_app import add_page
-from coordinator.service.problems import CODES, Code, Problem
+from coordinator.service.problems import CODES, Code, Problem, broken
 from protocols import mre_service_pb2 as pb
 
 JSON: Final = "application/json"
@@ -267,9 +267,7 @@ async def _say_http(_: Request, error: Exception) -> Response:
 
 
 async def _say_broken(_: Request, __: Exception) -> Response:
-    return said(
-        Problem(Code.BROKEN, "the service could not answer; its operator finds why in the log.")
-    )
+    return said(broken())
 
 
 def _describe_keys(app: FastAPI, *, needed: bool) -> None:

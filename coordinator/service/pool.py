@@ -9,18 +9,19 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
 from coordinator.service.desk import DeskPlan, Work
-from coordinator.service.problems import Code, Problem
+from coordinator.service.problems import Code, Problem, broken
 from coordinator.service.worker import Outcome, ask_all, work_at
 from synlearn.errors import InputError
 from synlearn.logs import LogFormat
@@ -43,8 +44,9 @@ class _Worker:
 
     def ask(self, asked: Sequence[bytes], seconds: float) -> list[bytes]:
         """Blocks; raises TimeoutError or OSError."""
+        end = time.monotonic() + seconds
         ask_all(self.pipe, asked)
-        return [self.hear(seconds) for _ in asked]
+        return [self.hear(max(end - time.monotonic(), 0.0)) for _ in asked]
 
     def hear(self, seconds: float) -> bytes:
         if not self.pipe.poll(seconds):
@@ -66,36 +68,46 @@ class _Waiting:
 
     Attributes:
         asked: As a worker takes it.
-        seconds: For the work.
+        seconds: To wait for a worker, and as many for its work.
         answer: Cancelled when whoever asked has left.
-        taken: Set when a worker has it.
         alone: Whether it must not go together with others.
     """
 
     asked: bytes
     seconds: float
     answer: asyncio.Future[bytes]
-    taken: asyncio.Event = field(default_factory=asyncio.Event)
     alone: bool = False
+    _patience: asyncio.TimerHandle | None = None
+
+    def waits(self) -> None:
+        """It is in the queue, from now on, and not for ever."""
+        self._patience = self.answer.get_loop().call_later(
+            self.seconds,
+            self.told,
+            Problem(
+                Code.BUSY, f"no worker was free for {self.seconds:g} seconds; try again.", wait=1.0
+            ),
+        )
+
+    def taken(self) -> None:
+        """A worker has it."""
+        assert self._patience is not None  # noqa: S101 - it has waited
+        self._patience.cancel()
 
     def told(self, problem: Problem) -> None:
+        """It is not answered."""
         if not self.answer.done():
             self.answer.set_exception(problem)
 
     def heard(self, said: bytes) -> None:
-        if self.answer.done():
-            return
+        """This is what a worker says to it."""
         outcome, body = Outcome(said[0]), said[1:]
-        if outcome is Outcome.ANSWER:
-            self.answer.set_result(body)
-        elif outcome is Outcome.REFUSED:
+        if outcome is Outcome.REFUSED:
             self.told(Problem(Code.INVALID, body.decode("utf-8", "replace")))
-        else:
-            self.told(
-                Problem(
-                    Code.BROKEN, "the service could not answer; its operator finds why in the log."
-                )
-            )
+        elif outcome is not Outcome.ANSWER:
+            self.told(broken())
+        elif not self.answer.done():
+            self.answer.set_result(body)
 
 
 class Pool:
@@ -168,21 +180,13 @@ class Pool:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         waiting = _Waiting(bytes([work]) + body, seconds, answer)
         try:
-            await self._put(waiting)
-            async with asyncio.timeout(seconds):
-                await waiting.taken.wait()
+            async with self._queued:
+                waiting.waits()
+                self._queue.append(waiting)
+                self._queued.notify()
             return await answer
-        except TimeoutError as error:
-            raise Problem(
-                Code.BUSY, f"no worker was free for {seconds:g} seconds; try again.", wait=1.0
-            ) from error
         finally:
             answer.cancel()  # whoever asked may leave; the worker is heard out all the same
-
-    async def _put(self, waiting: _Waiting) -> None:
-        async with self._queued:
-            self._queue.append(waiting)
-            self._queued.notify()
 
     async def _next(self) -> list[_Waiting]:
         """Wait for questions, and take a worker's share of them."""
@@ -192,29 +196,37 @@ class Pool:
             async with self._queued:
                 while not found:
                     await self._queued.wait_for(lambda: self._queue)
-                    share = min(TOGETHER, -(-len(self._queue) // self._idle))
-                    while self._queue and len(found) < share and not (found and found[0].alone):
-                        if found and self._queue[0].alone:
-                            break
-                        each = self._queue.popleft()
-                        if not each.answer.done():
-                            found.append(each)
+                    found = self._share()
         finally:
             self._idle -= 1
         for each in found:
-            each.taken.set()
+            each.taken()
+        return found
+
+    def _share(self) -> list[_Waiting]:
+        """Take what one of the idle workers gets; none where nobody waits for it any more."""
+        most = min(TOGETHER, -(-len(self._queue) // self._idle))
+        found: list[_Waiting] = []
+        while self._queue and len(found) < most:
+            if found and (found[0].alone or self._queue[0].alone):
+                break
+            each = self._queue.popleft()
+            if not each.answer.done():
+                found.append(each)
         return found
 
     async def _serve(self, worker: _Worker) -> None:
         """Hand questions to a worker, as long as it lives."""
-        loop = asyncio.get_running_loop()
         while True:
             batch = await self._next()
-            asked, seconds = [each.asked for each in batch], max(each.seconds for each in batch)
             try:
-                said = await loop.run_in_executor(self._threads, worker.ask, asked, seconds)
+                await self._hand(worker, batch)
+            except asyncio.CancelledError:  # the service ends
+                for each in batch:
+                    each.answer.cancel()
+                raise
             except TimeoutError:
-                self._replace(worker, f"it took more than {seconds:.0f} s")
+                self._replace(worker, f"it took more than {_seconds(batch):.0f} s")
                 problem = Problem(
                     Code.TOO_SLOW,
                     "the work took longer than this service allows; send a smaller task.",
@@ -222,18 +234,24 @@ class Pool:
             except OSError:
                 self._replace(worker, "it has ended")
                 problem = Problem(Code.BROKEN, "the work could not be finished; try again.")
-            except BaseException:
-                for each in batch:
-                    each.answer.cancel()
-                raise
+            except Exception:
+                _log.exception("a worker's answer could not be understood")
+                self._replace(worker, "it makes no sense")
+                problem = broken()
             else:
-                await self._hear(batch, said)
                 continue
             if len(batch) == 1:
                 batch[0].told(problem)
             else:
                 await self._ask_again(batch)
             return
+
+    async def _hand(self, worker: _Worker, batch: Sequence[_Waiting]) -> None:
+        """Have a worker answer; raises TimeoutError or OSError."""
+        said = await asyncio.get_running_loop().run_in_executor(
+            self._threads, worker.ask, [each.asked for each in batch], _seconds(batch)
+        )
+        await self._hear(batch, said)
 
     async def _hear(self, batch: Sequence[_Waiting], said: Sequence[bytes]) -> None:
         again = []
@@ -250,6 +268,7 @@ class Pool:
         async with self._queued:
             for each in reversed(batch):
                 each.alone = True
+                each.waits()
                 self._queue.appendleft(each)
             self._queued.notify(len(batch))
 
@@ -306,6 +325,11 @@ class Pool:
         process.start()
         theirs.close()
         return _Worker(process, ours)
+
+
+def _seconds(batch: Sequence[_Waiting]) -> float:
+    """For a worker to answer some questions."""
+    return max(each.seconds for each in batch)
 
 
 @asynccontextmanager

@@ -58,3 +58,8 @@ class Problem(Exception):  # noqa: N818 - not always an error of ours
         self.code = code
         self.sentence = sentence
         self.wait = wait
+
+
+def broken() -> Problem:
+    """A fault of the service; what it was is nobody's business but its operator's."""
+    return Problem(Code.BROKEN, "the service could not answer; its operator finds why in the log.")

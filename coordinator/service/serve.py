@@ -56,6 +56,7 @@ async def _serve(settings: ServiceSettings, logs: LogFormat) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with service(settings, logs):
+        settle()
         await stop.wait()
         _log.info("shutting down")
 
@@ -108,6 +109,5 @@ async def service(settings: ServiceSettings, logs: LogFormat) -> AsyncIterator[P
             )
         if settings.grpc.listen:
             grpc = await stack.enter_async_context(grpc_served(front, settings.grpc, settings.tls))
-        settle()
         _log.info("%d models ranked by %d workers", len(catalogue.zoo), settings.workers)
         yield Ports(http, grpc)

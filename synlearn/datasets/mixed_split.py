@@ -24,6 +24,7 @@ from synlearn.datasets.mixed_plan import (
     Part,
     Unit,
 )
+from synlearn.datasets.repeats import first_of_their_kind
 from synlearn.datasets.stable_draw import stable_order
 from synlearn.errors import InputError
 from synlearn.zoo.records import RecordError, parse_record
@@ -118,7 +119,7 @@ def parts_of(domain: DomainSplit, images: LabelledImages, seed: int) -> NDArray[
         InputError: A class is not there, or has too few images.
     """
     parts = np.zeros(len(images), dtype="U8")
-    usable = _first_of_its_kind(images)
+    usable = first_of_their_kind(images.images)
     index = {name: label for label, name in enumerate(images.class_names)}
     for kind, names in domain.classes.items():
         for name in names:
@@ -146,17 +147,6 @@ def _deal(
             )
         parts[rows[start:stop]] = part
         start = stop
-
-
-def _first_of_its_kind(images: LabelledImages) -> NDArray[np.bool_]:
-    flat = np.ascontiguousarray(images.images.reshape(len(images), -1))
-    seen: set[bytes] = set()
-    first = np.ones(len(images), dtype=bool)
-    for row, pixels in enumerate(flat):
-        key = hashlib.sha256(pixels.tobytes()).digest()
-        first[row] = key not in seen
-        seen.add(key)
-    return first
 
 
 def _divided(plan: DomainPlan, images: LabelledImages, seed: int) -> DomainSplit:

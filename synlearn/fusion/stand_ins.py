@@ -28,7 +28,8 @@ def with_stand_ins(
     """
     others = {int(own) for group in groups for own in group.k} - {k}
     nearest_first = sorted(others, key=lambda other: (abs(np.log(other / k)), other))
-    moves = {other: _move(groups, other, k, direct) for other in nearest_first}
+    here = _by_task(groups, k, direct)
+    moves = {other: _move(_by_task(groups, other, direct), here, direct) for other in nearest_first}
     found = []
     for group in groups:
         parts = [group.at(k)]
@@ -63,13 +64,13 @@ class _Move:
 
 
 def _move(
-    groups: Sequence[HeldOutAccuracies], start: int, end: int, direct: Sequence[str]
+    before: Mapping[int, Float64], after: Mapping[int, Float64], direct: Sequence[str]
 ) -> _Move:
     """From one K to the other, a mean over the tasks that have both; nothing where none has."""
-    before, after = (_by_task(groups, k, direct) for k in (start, end))
     moves = [after[task] - before[task] for task in before.keys() & after.keys()]
     mean = np.mean(moves, axis=0) if moves else np.zeros(len(direct) + 2)
-    return _Move(dict(zip(direct, mean.tolist(), strict=False)), mean[len(direct) :])
+    scores, unrest = mean[: len(direct)], mean[len(direct) :]
+    return _Move(dict(zip(direct, scores.tolist(), strict=True)), unrest)
 
 
 def _by_task(

@@ -32,7 +32,7 @@ from synlearn.zoo.class_specification import (
 )
 from synlearn.zoo.filters import ModelFilter
 
-TOGETHER: Final = 40
+CLASSES_AT_ONCE: Final = 40
 """Classes of tasks that are compared at once."""
 
 PROBED: Final = 32
@@ -133,7 +133,7 @@ class ClassificationMRE(MREModel):
         """Compare several tasks, sooner than one by one: a zoo passes through the cache once.
 
         Numbers are those of `compare_means`, to rounding. Tasks of as many classes go together,
-        `TOGETHER` classes at a time; beyond that it costs memory and saves nothing.
+        `CLASSES_AT_ONCE` classes at a time; beyond that it costs memory and saves nothing.
 
         Raises:
             InputError: As `compare_means`, for any of the tasks.
@@ -145,7 +145,7 @@ class ClassificationMRE(MREModel):
         projected = self.project(zoo)
         distances: dict[int, Float64] = {}
         for ways, places in by_ways.items():
-            most = max(TOGETHER // ways, 1)
+            most = max(CLASSES_AT_ONCE // ways, 1)
             for first in range(0, len(places), most):
                 some = places[first : first + most]
                 means = torch.from_numpy(np.stack([tasks[place].means for place in some]))

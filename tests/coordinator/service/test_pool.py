@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from coordinator.service.desk import DeskPlan, Work
-from coordinator.service.pool import TOGETHER, Pool, pools_running
+from coordinator.service.pool import TOGETHER, Pool, _Worker, pools_running
 from coordinator.service.problems import Code, Problem
 from protocols import mre_service_pb2 as pb
 from synlearn.errors import InputError
@@ -98,6 +98,26 @@ def test_a_worker_that_dies_over_several_questions_costs_nobody_an_answer(house:
         os.kill(worker.process.pid or 0, signal.SIGKILL)
         worker.process.join()
         assert await asyncio.gather(*(ranked(pool) for _ in range(TOGETHER))) == [7] * TOGETHER
+        assert pool.replaced == 1
+
+    with_pool(house, play)
+
+
+def test_a_worker_that_makes_no_sense_is_replaced_and_a_question_waits_no_longer_than_it_may(
+    house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(pool: Pool) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(_Worker, "ask", lambda _, asked, __: [b"\xff"] * len(asked))
+            with pytest.raises(Problem) as told:
+                await ranked(pool)
+            assert told.value.code is Code.BROKEN
+        # It takes seconds until there is a worker again; who cannot wait as long is told.
+        with pytest.raises(Problem) as told:
+            await ranked(pool, 0.05)
+        assert (told.value.code, told.value.wait) == (Code.BUSY, 1.0)
+        assert pool.waiting == 0
+        assert await ranked(pool) == 7
         assert pool.replaced == 1
 
     with_pool(house, play)

@@ -10,7 +10,7 @@ from synlearn.errors import InputError
 from synlearn.mre.class_sets import ClassSets
 from synlearn.mre.classification_metric import ClassificationMetric
 from synlearn.mre.classification_model import (
-    TOGETHER,
+    CLASSES_AT_ONCE,
     ClassificationMRE,
     class_means,
     learned_classes,
@@ -175,7 +175,7 @@ class TestRank:
         random = np.random.default_rng(0)
         tasks = [
             TaskMeans.of(random.normal(scale=0.1, size=(ways, features)), [2] * ways)
-            for ways in (2, TOGETHER + 1, 3, *[TOGETHER // 2] * 3, 2)
+            for ways in (2, CLASSES_AT_ONCE + 1, 3, *[CLASSES_AT_ONCE // 2] * 3, 2)
         ]
         for task, found in zip(tasks, model.compare_all(tasks, zoo), strict=True):
             alone = model.compare_means(task, zoo)
